@@ -1,0 +1,60 @@
+"""Child processes that end with their parent, and free ports."""
+
+import os
+import select
+import signal
+import socket
+import threading
+import time
+
+_POLL_S = 0.2
+
+
+def die_with_parent(expected_parent: int | None = None) -> None:
+    """Kill this process, by SIGKILL, as soon as its parent has ended.
+
+    A thread waits on the parent's pidfd. Linux' ``PR_SET_PDEATHSIG`` isn't used, because it fires when the *thread* that
+    started the child ends, and a scheduler or a dashboard starts children from threads that come and go.
+
+    Args:
+        expected_parent: process id that the parent had when it started this process; where it is another by now, the
+            parent ended before this call and the process ends at once. By default, the parent as it is now.
+    """
+    parent = expected_parent if expected_parent is not None else os.getppid()
+    if os.getppid() != parent:
+        _end()
+    threading.Thread(target=_watch, args=(parent,), name="die-with-parent", daemon=True).start()
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process with this id runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback address that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _watch(parent: int) -> None:
+    try:
+        handle = os.pidfd_open(parent)
+    except (AttributeError, OSError):  # not Linux, or the parent is gone already
+        handle = -1
+    if handle >= 0 and os.getppid() == parent:
+        select.select([handle], [], [])
+    while os.getppid() == parent:
+        time.sleep(_POLL_S)
+    _end()
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
