@@ -1,0 +1,45 @@
+# `make demo` and `make test` each set up all they need in .venv; python3 (3.11 or newer), make and git are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test test-crash bench lint format lock clean
+
+demo: $(READY)  ## show the whole loop on the bundled site; ARGS="--no-serve --json", ARGS="--seed 3", ...
+	@$(BIN)/perennial demo $(ARGS)
+
+test: $(READY)  ## the suite; ARGS="-k leases" for a part of it
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not crash" $(ARGS)
+
+test-crash: $(READY)  ## kill -9 at seeded moments, then compare with an undisturbed run
+	@$(BIN)/python -m pytest -m crash --timeout 3600 $(ARGS)
+
+bench: $(READY)  ## speed, as ratios measured in one run
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY)  ## resolve again, newest versions that pyproject.toml allows
+	$(BIN)/python locks/resolve.py
+
+clean:
+	rm -rf .venv .perennial .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+
+# Standard output is kept free, so that `make demo ARGS=--json` prints JSON and nothing else.
+$(READY): pyproject.toml locks/dev.txt locks/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Perennial needs Python 3.11 or newer; name one with make PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) lacks venv; install it (Debian, Ubuntu: apt install python3-venv) and run make again." >&2; exit 2; }
+	@echo "Setting up .venv (about 3 GB to download the first time)" >&2
+	@$(PYTHON) -m venv .venv >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/uv.txt >&2
+	@$(BIN)/uv pip install -p $(BIN)/python --require-hashes -r locks/dev.txt >&2
+	@$(BIN)/uv pip install -q -p $(BIN)/python --no-deps --no-build-isolation -e . >&2
+	@touch $(READY)

@@ -1,0 +1,66 @@
+"""Where this installation keeps its state and listens: ``PERENNIAL_*`` variables, then ``perennial.yaml``, then defaults."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from perennial.errors import SettingsError
+
+FILE = "perennial.yaml"
+
+
+class Settings(BaseSettings):
+    """Settings of one installation, frozen once loaded."""
+
+    model_config = SettingsConfigDict(env_prefix="PERENNIAL_", yaml_file=FILE, frozen=True, extra="forbid")
+
+    home: Path = Field(Path(".perennial"), description="Folder for all local state.")
+    store: str = Field("", description="Object store, file:///folder or s3://bucket/prefix; by default {home}/store.")
+    mlflow: str = Field("", description="MLflow tracking URI; by default a SQLite file in {home}.")
+    tasks: Path = Field(Path("tasks"), description="Folder of task files.")
+    host: str = Field("127.0.0.1", description="Address that the endpoint and the dashboard listen on.")
+    http_port: int = Field(8080, ge=1, le=65535, description="The endpoint's REST port.")
+    grpc_port: int = Field(8081, ge=1, le=65535, description="The endpoint's gRPC port.")
+    dashboard_port: int = Field(8501, ge=1, le=65535, description="The dashboard's port.")
+    threads: int = Field(0, ge=0, description="Threads for inference; 0 takes the cores this process may use.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, others["env_settings"], YamlConfigSettingsSource(settings_cls)
+
+    @classmethod
+    def load(cls, **overrides: Any) -> "Settings":
+        """Read the settings.
+
+        Raises:
+            SettingsError: a variable or a key of ``perennial.yaml`` is unknown or has a wrong value.
+        """
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise SettingsError(
+                f"The setting '{key}' (PERENNIAL_{key.upper()} or {FILE}) is wrong: {first['msg'].lower()}, "
+                f"got {first['input']!r}. Known settings: {', '.join(cls.model_fields)}."
+            ) from None
+
+    @property
+    def store_url(self) -> str:
+        """The object store's URL."""
+        return self.store or (self.home.resolve() / "store").as_uri()
+
+    @property
+    def mlflow_uri(self) -> str:
+        """MLflow's tracking and registry URI."""
+        return self.mlflow or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+
+    @property
+    def inference_threads(self) -> int:
+        """Threads to compute with, at most the cores that this process may use."""
+        return self.threads or len(os.sched_getaffinity(0))

@@ -1,0 +1,207 @@
+"""A task: one classification problem, as a YAML file says it."""
+
+import difflib
+import os
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from perennial.errors import TaskError
+from perennial.rules import FolderRule, LabelRule
+
+BUNDLED = resources.files("perennial") / "tasks"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ArchDailySource(_Part):
+    """Project pages of ArchDaily, or of a site shaped like it."""
+
+    type: Literal["archdaily"]
+    base_url: str = "https://www.archdaily.com"
+    permission: str = Field("", description="Who allowed scraping, and when; the source is off while this is empty.")
+    images_per_post: int = Field(3, ge=1)
+    overlap_days: int = Field(3, ge=0, description="Days before the newest known post that are listed again.")
+
+
+class DemoSource(_Part):
+    """The bundled site on loopback: drawn buildings, shaped like ArchDaily."""
+
+    type: Literal["demo"]
+    base_url: str = Field("", description="Address of a running demo site.")
+    images_per_post: int = Field(3, ge=1)
+    overlap_days: int = Field(3, ge=0, description="Days before the newest known post that are listed again.")
+
+
+class FolderSource(_Part):
+    """Pictures in class subfolders."""
+
+    type: Literal["folder"]
+    path: Path
+
+
+SourceSpec = Annotated[ArchDailySource | DemoSource | FolderSource, Field(discriminator="type")]
+
+
+class BackboneSpec(_Part):
+    """Which frozen network turns images into embeddings, and how it is run."""
+
+    network: str = Field("resnet50", description="A torchvision classification network.")
+    weights: str = Field("auto", description="auto (pretrained), random:SEED, or a .safetensors or .pth file.")
+    engine: Literal["openvino", "onnxruntime"] = "openvino"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    resize: int = Field(256, ge=16, description="Shorter side after resizing, in pixels.")
+    crop: int = Field(224, ge=16, description="Side of the centre crop that the network sees, in pixels.")
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> "BackboneSpec":
+        if self.crop > self.resize:
+            raise ValueError(f"crop ({self.crop}) is larger than resize ({self.resize}); make it at most that")
+        return self
+
+
+class LearnerSpec(_Part):
+    """What turns embeddings and labels into a head."""
+
+    name: Literal["slda", "ncm"] = "slda"
+    period: Literal["day", "month"] = Field("month", description="Length of time over which class sums are kept apart.")
+    half_life: float | Literal["auto", "none"] = Field("auto", description="Days after which an image counts half.")
+    shrinkage: Annotated[float, Field(ge=0, le=1)] | Literal["oas"] = "oas"
+
+
+class GateSpec(_Part):
+    """Limits that a challenger must keep."""
+
+    min_new_images: int = Field(20, ge=1)
+    min_held_out: int = Field(20, ge=1)
+    window_days: int = Field(90, ge=1, description="Challenger and champion are compared on held-out images this young.")
+    first_balanced_accuracy: float = Field(0.3, ge=0, le=1, description="Floor for the first model.")
+    recall_floor: float = Field(0.1, ge=0, le=1)
+    recall_min_images: int = Field(30, ge=1, description="Classes with fewer held-out images aren't judged.")
+    max_forgetting: float = Field(0.1, ge=0, le=1, description="Largest drop of accuracy on older held-out images.")
+    max_latency_ratio: float = Field(1.5, gt=0, description="Largest latency as a multiple of the champion's.")
+
+
+class Task(_Part):
+    """One classification problem."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")
+    description: str = ""
+    classes: tuple[str, ...]
+    label: LabelRule
+    sources: tuple[SourceSpec, ...] = Field(min_length=1)
+    backbone: BackboneSpec = BackboneSpec()
+    learner: LearnerSpec = LearnerSpec()
+    gate: GateSpec = GateSpec()
+    endpoint: str = Field("", pattern=r"^([a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?)?$", description="By default the task's name.")
+    schedule: str = Field("0 0 */6 * * *", description="Cron with seconds first, UTC.")
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in classes if classes.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands there more than once; name each class once")
+        if len(classes) < 2:
+            raise ValueError("a task needs at least two classes; add one")
+        return classes
+
+    @field_validator("schedule")
+    @classmethod
+    def _six_fields(cls, schedule: str) -> str:
+        if len(schedule.split()) != 6:
+            raise ValueError("a schedule has six fields, seconds first, such as '0 0 */6 * * *'")
+        return schedule
+
+    @model_validator(mode="after")
+    def _classes_can_be_given(self) -> "Task":
+        possible = self.label.possible()
+        never = [name for name in self.classes if possible is not None and name not in possible]
+        if possible is not None and never:
+            raise ValueError(
+                f"classes: the label rule '{self.label.rule}' can never give {', '.join(never)}; "
+                f"it gives {', '.join(sorted(possible))}. Remove the class or change the rule"
+            )
+        return self
+
+    @property
+    def endpoint_name(self) -> str:
+        """The endpoint that serves this task."""
+        return self.endpoint or self.name
+
+
+def load_task(name: str, folder: Path = Path("tasks")) -> Task:
+    """Read a task by its file, or by its name in ``folder`` or among the bundled tasks.
+
+    Raises:
+        TaskError: there is no such file, or it is wrong; the text names file, key and fix.
+    """
+    path = _find(name, folder)
+    where = str(path)
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise TaskError(f"{where} can't be read as YAML: {' '.join(str(error).split())}. Correct the file.") from None
+    if not isinstance(document, dict):
+        raise TaskError(f"{where} holds no task: a task file is a map with the keys {', '.join(Task.model_fields)}.")
+    try:
+        return Task.model_validate(document)
+    except ValidationError as error:
+        raise TaskError(f"{where}: {_explain(error)}") from None
+
+
+def save_task(task: Task, path: Path) -> None:
+    """Write a task file with what differs from the defaults."""
+    document = task.model_dump(mode="json", exclude_defaults=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _find(name: str, folder: Path) -> Any:
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise TaskError(f"There is no task file {name}. Give the name of a task or the path of its YAML file.")
+        return Path(name)
+    own, bundled = folder / f"{name}.yaml", BUNDLED / f"{name}.yaml"
+    if own.is_file():
+        return own
+    if re.fullmatch(r"[a-z0-9-]+", name) and bundled.is_file():
+        return bundled
+    known = sorted({path.stem for path in folder.glob("*.yaml")} | {p.name[:-5] for p in BUNDLED.iterdir() if p.name.endswith(".yaml")})
+    raise TaskError(
+        f"There is no task '{name}' in {folder} or among the bundled ones. Known tasks: {', '.join(known)}. "
+        f"Write one with 'perennial init {name} --from-folder DIR'."
+    )
+
+
+def _explain(error: ValidationError) -> str:
+    """Say each mistake with its key and the fix."""
+    sentences = []
+    for mistake in error.errors():
+        key = ".".join(str(part) for part in mistake["loc"] if part not in FolderRule.model_fields)
+        if mistake["type"] == "extra_forbidden":
+            sentences.append(f"the key '{key}' is unknown{_suggest(mistake['loc'])}")
+        elif mistake["type"] == "missing":
+            sentences.append(f"the key '{key}' is missing; add it")
+        elif mistake["type"] == "value_error":
+            sentences.append(f"{key + ': ' if key else ''}{mistake['ctx']['error']}")
+        else:
+            sentences.append(f"the key '{key}' has the value {mistake['input']!r}: {mistake['msg'].lower()}")
+    return "; ".join(sentences) + "."
+
+
+def _suggest(location: tuple[int | str, ...]) -> str:
+    parts: dict[str, type[BaseModel]] = {"backbone": BackboneSpec, "learner": LearnerSpec, "gate": GateSpec}
+    model = parts.get(str(location[0]), Task) if len(location) > 1 else Task
+    if str(location[0]) in ("sources", "label"):
+        return "; remove it"
+    close = difflib.get_close_matches(str(location[-1]), model.model_fields, 1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known keys: {', '.join(model.model_fields)}"
