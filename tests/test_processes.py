@@ -1,15 +1,21 @@
 """A child ends with its parent."""
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from perennial.processes import alive, free_port
 
-CHILD = "import os, sys, time; from perennial.processes import die_with_parent; die_with_parent({expected}); print('ready', flush=True); time.sleep(60)"
+CHILD = """
+import time
+from perennial.processes import die_with_parent
+die_with_parent({expected})
+print("ready", flush=True)
+time.sleep(60)
+"""
 PARENT = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE, text=True)
@@ -24,11 +30,10 @@ def ended(pid: int, within_s: float = 5) -> bool:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         try:
-            with open(f"/proc/{pid}/stat") as stat:
-                if stat.read().rpartition(")")[2].split()[0] == "Z":
-                    return True
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
         except (FileNotFoundError, ProcessLookupError):
-            return not alive(pid) or not os.path.exists(f"/proc/{pid}")
+            return not alive(pid)
         time.sleep(0.02)
     return False
 
