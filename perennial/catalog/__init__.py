@@ -1,0 +1,1 @@
+"""What is known: objects, images, label events, embeddings, and who may write them now."""

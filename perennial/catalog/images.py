@@ -1,0 +1,126 @@
+"""The images table and the pixels beside it."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from perennial.catalog.digests import canonical, digest_of_bytes
+from perennial.catalog.labels import Labels
+from perennial.catalog.objects import Objects
+from perennial.catalog.rows import Image
+from perennial.catalog.splits import split_of
+from perennial.catalog.tables import Layout, Table, key_field, quoted
+from perennial.errors import CatalogError
+
+LAYOUT = Layout(
+    pa.schema(
+        [
+            key_field("id"),
+            pa.field("source", pa.string()),
+            pa.field("post", pa.string()),
+            pa.field("url", pa.string()),
+            pa.field("published", pa.date32()),
+            pa.field("title", pa.string()),
+            pa.field("place", pa.string()),
+            pa.field("kind", pa.string()),
+            pa.field("metadata", pa.string()),
+            pa.field("width", pa.int32()),
+            pa.field("height", pa.int32()),
+            pa.field("licence", pa.string()),
+            pa.field("credit", pa.string()),
+            pa.field("split", pa.string()),
+        ]
+    ),
+    indexed=("id",),
+)
+REVIEW = Layout(
+    pa.schema([key_field("key"), pa.field("task", pa.string()), pa.field("image", pa.string())]), indexed=("key", "image")
+)
+UNLABELLED = ("id", "post", "published", "place", "kind", "metadata")
+UPLOADS = 16
+
+
+class Images:
+    """The images, their pixels, and which of them still have no label from their source."""
+
+    def __init__(self, objects: Objects, labels: Labels) -> None:
+        self._objects = objects
+        self._labels = labels
+        self.table = Table(objects, "images", LAYOUT)
+        self.review = Table(objects, "review", REVIEW)
+
+    def add(self, images: Sequence[tuple[Image, bytes]]) -> int:
+        """Store pixels, then rows; return how many images were new."""
+        for image, pixels in images:
+            if digest_of_bytes(pixels) != image.id:
+                raise CatalogError(
+                    f"The image {image.id} of {image.post} came with other pixels than its id says. Read it again."
+                )
+        first: dict[str, tuple[Image, bytes]] = {}
+        for image, pixels in sorted(images, key=lambda pair: (pair[0].id, pair[0].post, pair[0].url)):
+            first.setdefault(image.id, (image, pixels))
+        with ThreadPoolExecutor(UPLOADS) as pool:
+            list(pool.map(lambda pair: self._objects.create(pixels_key(pair[0].id), pair[1]), first.values()))
+        rows = [asdict(image) | _derived(image) for image, _ in first.values()]
+        return self.table.insert(pa.Table.from_pylist(rows, schema=LAYOUT.schema))
+
+    def rows(self, ids: Sequence[str] | None, columns: Sequence[str] | None) -> pa.Table:
+        """Return rows in the order of ``ids`` (those that are there), or all, sorted by id."""
+        wanted = list(columns) if columns is not None else LAYOUT.schema.names
+        names = list(dict.fromkeys(["id", *wanted]))
+        if ids is None:
+            return self.table.view().read(names).sort_by("id").select(wanted)
+        rows = self.table.view().lookup("id", ids, names)
+        places = pc.index_in(pa.array(ids, pa.string()), rows["id"].combine_chunks()).drop_null()
+        return rows.take(places).select(wanted)
+
+    def unlabelled(self, task: str) -> pa.Table:
+        """Return images without a label from their source that aren't set aside for review, sorted by id.
+
+        Rows below a mark, kept for each task, are known to be labelled or set aside, so only newer ones are looked at.
+        """
+        mark = f"labels/{task}/mark.json"
+        start = self._objects.get_json(mark)["row"] if self._objects.exists(mark) else 0
+        rows = self.table.view().read(UNLABELLED, f"_rowid >= {start}", row_ids=True)
+        ids = rows["id"].to_pylist()
+        done = self._labels.labelled_by_source(task, ids) | self._set_aside(task, ids)
+        left = rows.filter(pc.invert(pc.is_in(rows["id"], pa.array(sorted(done), pa.string()))))
+        seen, open_ = pc.max(rows["_rowid"]).as_py(), pc.min(left["_rowid"]).as_py()
+        reached = open_ if open_ is not None else start if seen is None else seen + 1
+        if reached > start:
+            self._objects.put_json(mark, {"row": reached})
+        return left.select(UNLABELLED).sort_by("id")
+
+    def set_aside(self, task: str, ids: Sequence[str]) -> int:
+        """Remember images whose label is unknown; return how many were new."""
+        rows = [{"key": f"{task}/{id}", "task": task, "image": id} for id in sorted(set(ids))]
+        return self.review.insert(pa.Table.from_pylist(rows, schema=REVIEW.schema))
+
+    def to_review(self, task: str) -> pa.Table:
+        """Return the images set aside for a task that nobody has labelled since, sorted by id."""
+        ids = self.review.view().read(("image",), f"task = {quoted(task)}")["image"].to_pylist()
+        labelled = self._labels.current(task, None, ids)
+        known = set(labelled.filter(labelled["cls"].is_valid())["image"].to_pylist())
+        return self.rows(sorted(set(ids) - known), UNLABELLED)
+
+    def _set_aside(self, task: str, ids: Sequence[str]) -> set[str]:
+        also = f"task = {quoted(task)}"
+        return set(self.review.view().lookup("image", ids, ("image",), also=also)["image"].to_pylist())
+
+
+def pixels_key(id: str) -> str:
+    """Return the key of an image's pixels."""
+    return f"images/{id[:2]}/{id}.jpg"
+
+
+def _derived(image: Image) -> dict[str, str]:
+    return {"metadata": canonical(dict(image.metadata)).decode(), "split": split_of(image.post)}
+
+
+def metadata_of(row: str) -> dict[str, str]:
+    """Return the ``metadata`` column's value as the mapping it spells."""
+    return {str(key): str(value) for key, value in json.loads(row).items()}

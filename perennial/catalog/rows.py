@@ -1,0 +1,56 @@
+"""The rows of the catalog."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Origin = Literal["source", "review", "feedback"]
+Status = Literal["open", "held", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One normalised picture; ``id`` is the sha256 of its JPEG, ``post`` is ``source/post-id``."""
+
+    id: str
+    source: str
+    post: str
+    url: str
+    published: datetime.date
+    title: str
+    place: str
+    kind: str
+    metadata: Mapping[str, str] = field(hash=False)
+    width: int
+    height: int
+    licence: str = ""
+    credit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelEvent:
+    """One statement about an image's class in a task; ``cls`` None takes the label away.
+
+    ``at`` of a source's label is the day the image was published, so that digests don't depend on the clock.
+    """
+
+    image: str
+    task: str
+    cls: str | None
+    origin: Origin
+    who: str
+    at: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The events that one label step appended; ``id`` is their digest, ``reason`` says why it is held or was settled."""
+
+    id: str
+    task: str
+    images: int
+    first: datetime.date
+    last: datetime.date
+    status: Status = "open"
+    reason: str = ""

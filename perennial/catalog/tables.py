@@ -1,0 +1,211 @@
+"""One Lance table: rows with a key, inserted exactly once by any number of writers, looked up by index.
+
+Lance commits whole versions, so a writer that dies leaves the table as it was. The key column is declared as the
+primary key: concurrent merges of the same key then conflict instead of both inserting it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from perennial.catalog.failures import table_told
+from perennial.catalog.objects import Objects
+from perennial.errors import CatalogError
+
+if TYPE_CHECKING:
+    from lance import LanceDataset
+
+PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true", "lance-schema:unenforced-primary-key:position": "1"}
+SMALL_FRAGMENTS = 16
+KEPT_VERSIONS = timedelta(hours=1)
+VALUES_A_FILTER = 4_000
+ATTEMPTS = 40
+
+
+def key_field(name: str) -> pa.Field:
+    """Return the string column that is a table's key."""
+    return pa.field(name, pa.string(), nullable=False, metadata=PRIMARY_KEY)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A table's columns, the first of which is its key, which of them are indexed, and how many rows make a full fragment."""
+
+    schema: pa.Schema
+    indexed: tuple[str, ...]
+    fragment_rows: int = 131_072
+
+    @property
+    def key(self) -> str:
+        """The name of the key column."""
+        return str(self.schema.names[0])
+
+
+class View:
+    """A table as it stood at one moment."""
+
+    def __init__(self, table: Table, dataset: LanceDataset | None) -> None:
+        self._table = table
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return self.dataset.count_rows() if self.dataset is not None else 0
+
+    def read(self, columns: Sequence[str] | None = None, where: str | None = None, *, row_ids: bool = False) -> pa.Table:
+        """Return rows, in no stated order, with their ever-growing ``_rowid`` if asked for."""
+        names = list(columns) if columns is not None else self._table.layout.schema.names
+        if self.dataset is None:
+            empty = pa.schema([self._table.layout.schema.field(name).remove_metadata() for name in names])
+            return (empty.append(pa.field("_rowid", pa.uint64())) if row_ids else empty).empty_table()
+        with self._table.told("reading", writing=False):
+            return self.dataset.to_table(columns=names, filter=where, with_row_id=row_ids)
+
+    def lookup(self, column: str, values: Sequence[str], columns: Sequence[str], *, also: str = "") -> pa.Table:
+        """Return the rows whose indexed ``column`` is one of ``values``; a large share of the table is scanned instead."""
+        wanted = sorted(set(values))
+        if not wanted or self.dataset is None:
+            return self.read(columns, "false" if self.dataset is not None else None)
+        if len(wanted) * 4 > len(self) and len(wanted) > VALUES_A_FILTER:
+            names = list(dict.fromkeys([*columns, column]))
+            rows = self.read(names, also or None)
+            return rows.filter(pc.is_in(rows[column], pa.array(wanted))).select(list(columns))
+        parts = [wanted[start : start + VALUES_A_FILTER] for start in range(0, len(wanted), VALUES_A_FILTER)]
+        return pa.concat_tables([self.read(columns, among(column, part) + (f" AND {also}" if also else "")) for part in parts])
+
+
+class Table:
+    """A Lance table that is made by its first row."""
+
+    def __init__(self, objects: Objects, name: str, layout: Layout) -> None:
+        self.objects = objects
+        self.name = name
+        self.layout = layout
+        self._uri, self._options = objects.lance_uri(f"catalog/{name}.lance")
+
+    def told(self, doing: str, *, writing: bool) -> AbstractContextManager[None]:
+        """Say what goes wrong while ``doing`` something to this table."""
+        return table_told(self.objects.url, self.name, doing, writing=writing)
+
+    def view(self) -> View:
+        """Return the table as it stands now."""
+        import lance
+
+        with self.told("opening", writing=False):
+            try:
+                return View(self, lance.dataset(self._uri, storage_options=self._options))
+            except ValueError as error:
+                if "was not found" not in str(error):
+                    raise
+        return View(self, None)
+
+    def insert(self, rows: pa.Table) -> int:
+        """Insert the rows whose key isn't there yet, and return how many those were."""
+        return self.insert_from(lambda view: rows)[1] if rows.num_rows else 0
+
+    def insert_from(self, make: Callable[[View], pa.Table]) -> tuple[pa.Table, int]:
+        """Insert the rows that ``make`` draws up from the table as it stands; drawn up anew where another writer came between.
+
+        Returns:
+            the rows as drawn up at last, and how many of them were new.
+        """
+        for attempt in range(ATTEMPTS):
+            view = self._made()
+            rows = make(view)
+            added = self._merge(view, rows) if rows.num_rows else 0
+            if added is not None:
+                return rows, added
+            time.sleep(random.uniform(0, min(1.0, 0.01 * 2 ** min(attempt, 7))))
+        raise CatalogError(
+            f"The table {self.name} in {self.objects.url} was changed by other writers {ATTEMPTS} times in a row. "
+            "Run again when they are done; nothing was written."
+        )
+
+    def delete(self, where: str) -> None:
+        """Delete the rows that a condition holds for; they stay in older versions until these are cleaned."""
+        view = self.view()
+        if view.dataset is not None:
+            with self.told("deleting from", writing=True):
+                view.dataset.delete(where)
+
+    def _made(self) -> View:
+        """Return the table as it stands, made if it isn't there yet."""
+        import lance
+
+        view = self.view()
+        if view.dataset is not None:
+            return view
+        with self.told("making", writing=True):
+            try:
+                empty = self.layout.schema.empty_table()
+                lance.write_dataset(empty, self._uri, storage_options=self._options, enable_stable_row_ids=True)
+            except OSError as error:
+                if "already exists" not in str(error) and not _conflict(error):
+                    raise
+        self._tidy()
+        return self.view()
+
+    def _merge(self, view: View, rows: pa.Table) -> int | None:
+        """Insert what is new by key into the version that ``view`` shows; None where another writer got in between."""
+        assert view.dataset is not None
+        merge = view.dataset.merge_insert(self.layout.key).when_not_matched_insert_all().conflict_retries(0)
+        with self.told("writing", writing=True):
+            try:
+                added = int(merge.execute(rows.cast(self.layout.schema))["num_inserted_rows"])
+            except OSError as error:
+                if not _conflict(error):
+                    raise
+                return None
+        self._tidy()
+        return added
+
+    def _tidy(self) -> None:
+        """Index what isn't indexed and merge small fragments, once there are many; leave it where another writer is at it."""
+        with self.told("compacting", writing=True):
+            try:
+                self._index()
+                self._compact()
+            except OSError as error:
+                if not _conflict(error):
+                    raise
+
+    def _index(self) -> None:
+        dataset = self.view().dataset
+        assert dataset is not None
+        there = {name for index in dataset.describe_indices() for name in index.field_names}
+        for column in self.layout.indexed:
+            if column not in there:
+                dataset.create_scalar_index(column, "BTREE")
+
+    def _compact(self) -> None:
+        dataset = self.view().dataset
+        assert dataset is not None
+        small = [part for part in dataset.get_fragments() if part.metadata.num_rows < self.layout.fragment_rows]
+        if len(small) < SMALL_FRAGMENTS:
+            return
+        dataset.optimize.compact_files(target_rows_per_fragment=self.layout.fragment_rows)
+        dataset.optimize.optimize_indices()
+        dataset.cleanup_old_versions(KEPT_VERSIONS)
+
+
+def among(column: str, values: Sequence[str]) -> str:
+    """Return the condition that a column is one of these values."""
+    return f"{column} IN ({', '.join(quoted(value) for value in values)})" if values else "false"
+
+
+def quoted(value: str) -> str:
+    """Return a string as a SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _conflict(error: OSError) -> bool:
+    plain = str(error).lower()
+    return "concurrent" in plain or "conflict" in plain
