@@ -7,6 +7,8 @@ import socket
 import threading
 import time
 
+import psutil
+
 _POLL_S = 0.2
 
 
@@ -24,6 +26,17 @@ def die_with_parent(expected_parent: int | None = None) -> None:
     if os.getppid() != parent:
         _end()
     threading.Thread(target=_watch, args=(parent,), name="die-with-parent", daemon=True).start()
+
+
+def die_with(ancestor: int) -> None:
+    """Kill this process, by SIGKILL, as soon as one of its ancestors has ended, whatever stands between the two.
+
+    Args:
+        ancestor: process id; where no ancestor has it any more, this process ends at once.
+    """
+    if all(parent.pid != ancestor for parent in psutil.Process().parents()):
+        _end()
+    threading.Thread(target=_wait_and_end, args=(psutil.Process(ancestor),), name="die-with", daemon=True).start()
 
 
 def alive(pid: int) -> bool:
@@ -53,6 +66,11 @@ def _watch(parent: int) -> None:
         select.select([handle], [], [])
     while os.getppid() == parent:
         time.sleep(_POLL_S)
+    _end()
+
+
+def _wait_and_end(ancestor: psutil.Process) -> None:
+    ancestor.wait()
     _end()
 
 

@@ -1,0 +1,31 @@
+"""Release the challenger: canary, verify, shift, alias."""
+
+from components.step import component
+
+
+@component
+def deploy(task: str, run: str, challenger: str) -> None:
+    """Serve the challenger, or take it back with a reason."""
+    from perennial.deployment.deploy import deploy as release
+
+    from components.step import Step
+
+    with Step("deploy", task, run) as step:
+        champion = step.run.read("train")["champion"]
+        deployed = release(
+            step.task,
+            step.catalog,
+            step.registry,
+            step.settings,
+            challenger,
+            champion,
+            run_id=step.run.id,
+            progress=step.progress,
+        )
+        step.done(
+            deployed.sentence,
+            outcome=deployed.outcome,
+            version=deployed.version,
+            release=deployed.release,
+            reason=deployed.reason,
+        )

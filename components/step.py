@@ -1,0 +1,104 @@
+"""What every step shares: its task and state, its lines of output, and an end in one sentence."""
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from kfp import dsl
+
+from perennial import __version__
+from perennial.catalog.catalog import Catalog
+from perennial.catalog.objects import Objects
+from perennial.errors import PerennialError
+from perennial.operations.runs import RunFolder
+from perennial.processes import die_with
+from perennial.settings import Settings
+from perennial.task import load_task
+
+IMAGE = os.environ.get("PERENNIAL_IMAGE", f"perennial-step:{__version__}")
+"""Image of the steps on a cluster; it carries kfp and this package, so that nothing is installed when a step starts."""
+
+RUNNER_PID = "PERENNIAL_RUNNER_PID"
+"""Variable by which a local run tells its steps whose end is theirs too."""
+
+PROGRESS_S = 0.5
+
+component: Callable[..., Any] = functools.partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
+
+
+class Step:
+    """One step of one run, as a context: ``with Step("embed", task, run) as step``.
+
+    Lines that it prints start with ``[perennial]`` and read ``STEP progress|done|error: TEXT``.
+    """
+
+    def __init__(self, name: str, task: str, run: str) -> None:
+        self.name = name
+        self._task_name = task
+        self._run = os.environ.get("PERENNIAL_RUN") or run
+        self._last_line = 0.0
+
+    def __enter__(self) -> Self:
+        if RUNNER_PID in os.environ:
+            die_with(int(os.environ[RUNNER_PID]))
+        self._say("progress", "started")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, PerennialError):
+            self._say("error", " ".join(str(error).split()))
+            self._record(error)
+            sys.exit(2)
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        return Settings.load()
+
+    @functools.cached_property
+    def task(self) -> Any:
+        return load_task(self._task_name, self.settings.tasks)
+
+    @functools.cached_property
+    def objects(self) -> Objects:
+        return Objects.open(self.settings.store_url)
+
+    @functools.cached_property
+    def catalog(self) -> Catalog:
+        return Catalog.open(self.objects)
+
+    @functools.cached_property
+    def registry(self) -> Any:
+        from perennial.registry import Registry
+
+        return Registry(self.settings.mlflow_uri)
+
+    @functools.cached_property
+    def run(self) -> RunFolder:
+        return RunFolder(self.objects, self._task_name, self._run)
+
+    def progress(self, done: int, total: int) -> None:
+        """Print how far the step is, at most twice a second."""
+        now = time.monotonic()
+        if done >= total or now - self._last_line > PROGRESS_S:
+            self._last_line = now
+            self._say("progress", f"{done} of {total}")
+
+    def done(self, sentence: str, **facts: Any) -> None:
+        """Keep the step's facts in the run's folder and print what it did."""
+        self.run.write(self.name, {"sentence": sentence, **facts})
+        self._say("done", sentence)
+
+    def _say(self, kind: str, text: str) -> None:
+        sys.stdout.write(f"[perennial] {self.name} {kind}: {text}\n")
+        sys.stdout.flush()
+
+    def _record(self, error: PerennialError) -> None:
+        """Leave the reason for the exit handler; where the store itself is away, the printed line is all there is."""
+        try:
+            self.run.write("error", {"step": self.name, "sentence": str(error)})
+        except PerennialError as second:
+            self._say("progress", f"the reason could not be kept: {second}")

@@ -1,0 +1,307 @@
+"""The command line: one verb for each thing that a user does."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from perennial import __version__
+from perennial.catalog.catalog import Catalog
+from perennial.catalog.objects import Objects
+from perennial.errors import PerennialError, TaskError
+from perennial.settings import Settings
+from perennial.task import Task, load_task
+from perennial.terminal import RunView, console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Image classifiers that keep learning.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+catalog_app = typer.Typer(no_args_is_help=True, help="Look into the catalog.")
+review_app = typer.Typer(no_args_is_help=True, help="Settle batches that the gate held.")
+app.add_typer(catalog_app, name="catalog")
+app.add_typer(review_app, name="review")
+
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task's name, or the path of its YAML file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
+
+
+def main() -> None:
+    """Run the command line; a mistake is one sentence on standard error and exit code 2."""
+    try:
+        app()
+    except PerennialError as error:
+        console.print(str(error), markup=False)
+        sys.exit(2)
+    except OSError as error:
+        what = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+        console.print(f"The system refused: {what}. Mend that and run the command again.", markup=False)
+        sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="Name of the new task.")],
+    from_folder: Annotated[
+        Path, typer.Option("--from-folder", metavar="DIR", help="Folder with a subfolder of pictures for each class.")
+    ],
+    network: Annotated[str, typer.Option(help="A torchvision classification network.")] = "resnet50",
+    weights: Annotated[str, typer.Option(help="auto (pretrained), random:SEED, or a .safetensors or .pth file.")] = "auto",
+) -> None:
+    """Write a task for one's own pictures."""
+    from perennial.sources.folder import task_from_folder
+
+    settings = Settings.load()
+    path = task_from_folder(name, from_folder, network=network, weights=weights, tasks=settings.tasks)
+    console.print(f"Wrote {path}. Next: perennial run {name} --serve", markup=False)
+
+
+@app.command()
+def run(
+    task: TaskName,
+    every: Annotated[str, typer.Option(metavar="TIME", help="Go on, a run each TIME: 30m, 6h, 1d.")] = "",
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the endpoint afterwards.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Scrape, label, embed, train, evaluate, gate and deploy, here."""
+    from pipelines.schedule import interval, repeat
+
+    settings, loaded = _load(task)
+    if every:
+        repeat(lambda: _run_once(loaded, settings), interval(every))
+    ended = _run_once(loaded, settings)
+    if as_json:
+        _print(ended)
+    if serve:
+        _serve(loaded, settings)
+
+
+@app.command()
+def serve(task: TaskName) -> None:
+    """Answer inference calls for a task's endpoint, on loopback."""
+    settings, loaded = _load(task)
+    _serve(loaded, settings)
+
+
+@app.command()
+def predict(
+    task: TaskName,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures.")],
+    as_json: Json = False,
+) -> None:
+    """Ask the running endpoint what the pictures show."""
+    from perennial.serving.client import predict as ask
+
+    settings, loaded = _load(task)
+    answers = {str(file): ask(f"http://{settings.host}:{settings.http_port}", loaded.name, file.read_bytes()) for file in files}
+    if as_json:
+        _print(answers)
+        return
+    for file, answer in answers.items():
+        doubt = "  (unfamiliar)" if answer["unfamiliar"] else ""
+        typer.echo(f"{file}: {answer['class']} {answer['probability']:.0%}{doubt}")
+
+
+@app.command()
+def models(task: TaskName, as_json: Json = False) -> None:
+    """List the versions of a task's model."""
+    from perennial.registry import Registry
+
+    settings, loaded = _load(task)
+    versions = Registry(settings.mlflow_uri).versions(loaded.name)
+    if as_json:
+        _print(
+            [
+                {"version": v.number, "digest": v.digest, "aliases": v.aliases, "run": v.run, "backbone": v.backbone}
+                for v in versions
+            ]
+        )
+        return
+    for version in versions:
+        typer.echo(f"{version.number:>4}  {version.digest[:12]}  {version.created:%Y-%m-%d %H:%M}  {' '.join(version.aliases)}")
+
+
+@app.command()
+def releases(task: TaskName, as_json: Json = False) -> None:
+    """List what the task's endpoint serves and served."""
+    from perennial.deployment.releases import list_releases
+
+    settings, loaded = _load(task)
+    known = list_releases(Objects.open(settings.store_url), loaded.endpoint_name)
+    if as_json:
+        _print(known)
+        return
+    for release in known:
+        typer.echo("  ".join(str(value) for value in release.values()))
+
+
+@app.command()
+def rollback(
+    task: TaskName,
+    version: Annotated[int | None, typer.Argument(help="Version to go back to; by default the one before.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the registry and the endpoint's history.")] = "by hand",
+) -> None:
+    """Serve an earlier version of a task's model again."""
+    from perennial.deployment.deploy import rollback as go_back
+    from perennial.registry import Registry
+
+    settings, loaded = _load(task)
+    deployed = go_back(loaded, _catalog(settings), Registry(settings.mlflow_uri), settings, version, reason)
+    console.print(deployed.sentence, markup=False)
+
+
+@app.command()
+def report(
+    task: Annotated[str, typer.Argument(metavar="[TASK]", help="By default the only one that ever ran here.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Tell what the runs learnt, from catalog and registry alone."""
+    from perennial.operations.report import render
+    from perennial.operations.report import report as make
+
+    settings, loaded = _load_or_find(task)
+    facts = make(loaded, settings)
+    if as_json:
+        _print(facts)
+    else:
+        console.print(render(facts))
+
+
+@catalog_app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help='Such as "select source, count(*) from images group by source".')],
+    as_json: Json = False,
+) -> None:
+    """Query the tables images, labels and embeddings."""
+    table = _catalog(Settings.load()).sql(query)
+    if as_json:
+        _print(table.to_pylist())
+        return
+    typer.echo("\t".join(table.column_names))
+    for row in table.to_pylist():
+        typer.echo("\t".join(str(value) for value in row.values()))
+
+
+@review_app.command("list")
+def review_list(task: TaskName, as_json: Json = False) -> None:
+    """List the batches that wait for a decision."""
+    settings, loaded = _load(task)
+    held = [batch for batch in _catalog(settings).batches(loaded.name) if batch.status == "held"]
+    if as_json:
+        _print(
+            [{"batch": b.id, "images": b.images, "first": str(b.first), "last": str(b.last), "reason": b.reason} for b in held]
+        )
+        return
+    for batch in held:
+        typer.echo(f"{batch.id[:12]}  {batch.images} images, {batch.first} to {batch.last}: {batch.reason}")
+
+
+@review_app.command()
+def approve(task: TaskName, batch: Annotated[str, typer.Argument(help="The batch's id, or its beginning.")]) -> None:
+    """Let a held batch be learnt by the next run."""
+    _settle(task, batch, "open")
+
+
+@review_app.command()
+def reject(task: TaskName, batch: Annotated[str, typer.Argument(help="The batch's id, or its beginning.")]) -> None:
+    """Never learn a held batch."""
+    _settle(task, batch, "rejected")
+
+
+@app.command()
+def demo(
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="End when the story is told.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the bundled site's buildings and dates.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Show the whole loop on the bundled site."""
+    from perennial.operations.demo import tell
+
+    facts = tell(Settings.load(), seed=seed, serve=not no_serve)
+    if as_json:
+        _print(facts)
+
+
+@app.command()
+def dashboard(
+    task: Annotated[str, typer.Argument(metavar="[TASK]", help="By default the only one that ever ran here.")] = "",
+) -> None:
+    """Open the dashboard's server, on loopback."""
+    from perennial.operations.dashboard import start
+
+    settings, loaded = _load_or_find(task)
+    console.print(f"The dashboard is at http://{settings.host}:{settings.dashboard_port}; Ctrl-C ends it.", markup=False)
+    raise typer.Exit(start(settings, loaded.name).wait())
+
+
+def _run_once(task: Task, settings: Settings) -> dict[str, Any]:
+    from pipelines.here import run_here
+
+    with RunView() as view:
+        ended = run_here(task, settings, view)
+    console.print(f"{task.name}: {ended.outcome}. {ended.sentence}", markup=False)
+    return {"run": ended.run, "outcome": ended.outcome, "sentence": ended.sentence, "log": str(ended.log)}
+
+
+def _serve(task: Task, settings: Settings) -> None:
+    from perennial.serving.server import serve as serve_endpoint
+
+    serve_endpoint(task.endpoint_name, settings)
+
+
+def _settle(task: str, prefix: str, status: str) -> None:
+    from perennial.operations.review import settle
+
+    settings, loaded = _load(task)
+    batch = settle(_catalog(settings), loaded.name, prefix, status)
+    console.print(f"Batch {batch[:12]} is {status}.", markup=False)
+
+
+def _load(name: str) -> tuple[Settings, Task]:
+    """Read the settings and a task; a task given by its path brings its folder along, for the steps to find it in."""
+    from perennial.operations.demo import NAME, demo_settings
+
+    settings = Settings.load()
+    if name == NAME:
+        settings = demo_settings(settings)
+    task = load_task(name, settings.tasks)
+    if name.endswith((".yaml", ".yml")):
+        settings = Settings.load(tasks=Path(name).resolve().parent)
+    return settings, task
+
+
+def _load_or_find(name: str) -> tuple[Settings, Task]:
+    """Where no task is named, take the one that there is."""
+    from perennial.operations.demo import NAME, demo_settings
+
+    if name:
+        return _load(name)
+    settings = Settings.load()
+    found = {key.split("/")[1] for key in Objects.open(settings.store_url).keys("runs")}
+    if not found and demo_settings(settings).home.is_dir():
+        found = {NAME}
+    if len(found) != 1:
+        raise TaskError(
+            f"Name a task: runs of {', '.join(sorted(found)) or 'none'} are known here. Start one with 'perennial run TASK'."
+        )
+    return _load(found.pop())
+
+
+def _catalog(settings: Settings) -> Catalog:
+    return Catalog.open(Objects.open(settings.store_url))
+
+
+def _print(facts: Any) -> None:
+    typer.echo(json.dumps(facts, indent=2, default=str))

@@ -1,0 +1,1 @@
+"""What touches several rooms: runs and their outcomes, reports, the demo."""

@@ -1,0 +1,127 @@
+"""What the runs learnt, computed again from catalog and registry alone.
+
+Each learnt batch is scored by the champion that served before it was learnt and by the first model, which never changed:
+test-then-train, so no image is scored by a model that has seen it. Held and rejected batches aren't scored: their labels are
+what is in doubt.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perennial.catalog.catalog import Catalog
+from perennial.catalog.objects import Objects
+from perennial.catalog.quarantine import quarantined
+from perennial.catalog.rows import Batch
+from perennial.evaluation.bootstrap import paired_interval
+from perennial.evaluation.compare import score_before_learning
+from perennial.registry import RecordedRun, Registry
+from perennial.settings import Settings
+from perennial.task import Task
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One batch under two models: the post of each image, and whether each model was right."""
+
+    batch: Batch
+    posts: np.ndarray
+    champion: np.ndarray
+    frozen: np.ndarray
+
+
+def report(task: Task, settings: Settings) -> Facts:
+    """Return counts of runs by outcome, and how the kept-up champion compares with the first model.
+
+    Accuracies are shares of images; ``margin_interval`` is a 95 % interval of their difference, by a bootstrap over posts.
+    """
+    catalog = Catalog.open(Objects.open(settings.store_url))
+    registry = Registry(settings.mlflow_uri)
+    runs, versions, batches = registry.runs(task.name), registry.versions(task.name), catalog.batches(task.name)
+    outcomes = Counter(run.outcome for run in runs)
+    held = [batch for batch in batches if batch.status != "open"]
+    champion = registry.champion(task.name)
+    scored = list(_score(catalog, task, runs, batches, versions[0].digest)) if versions else []
+    return {
+        "task": task.name,
+        "runs": len(runs),
+        "promotions": outcomes["promoted"],
+        "refusals": outcomes["refused"] + outcomes["held"],
+        "outcomes": dict(sorted(outcomes.items())),
+        "champion_version": champion.number if champion else None,
+        "quarantined_images": sum(batch.images for batch in held),
+        "rejected_files": len(quarantined(catalog.objects)),
+        "held_days": sorted({str(batch.last) for batch in held}),
+        **_demo_days(task, held),
+        **_margin(scored),
+        "days": [_day(entry) for entry in scored],
+    }
+
+
+def render(facts: Facts) -> Any:
+    """Return the facts as a table for a terminal."""
+    from rich.table import Table
+
+    table = Table(title=f"{facts['task']}: {facts['runs']} runs, {facts['promotions']} promotions, {facts['refusals']} refusals")
+    for column in ("new pictures of", "images", "champion", "first model"):
+        table.add_column(column, justify="left" if column.startswith("new") else "right")
+    for day in facts["days"]:
+        table.add_row(day["last"], str(day["images"]), f"{day['champion_accuracy']:.0%}", f"{day['frozen_accuracy']:.0%}")
+    for day in facts["held_days"]:
+        table.add_row(day, "held", "", "")
+    if facts["margin_interval"]:
+        low, high = facts["margin_interval"]
+        table.caption = f"the champion is ahead by {low:+.0%} to {high:+.0%} (95 %)"
+    return table
+
+
+def _score(catalog: Catalog, task: Task, runs: list[RecordedRun], batches: list[Batch], frozen: str) -> Iterator[_Scored]:
+    """Score each batch under the champion of the first run that took it in."""
+    known = {batch.id: batch for batch in batches}
+    seen: set[str] = set()
+    for run in runs:
+        champion = run.tags.get("champion_before", "")
+        fresh = [batch for batch in run.tags.get("batches", "").split() if batch not in seen and batch in known]
+        seen.update(fresh)
+        for batch in (known[name] for name in fresh if champion and known[name].status == "open"):
+            before = score_before_learning(catalog, task, champion, batch.id)
+            first = score_before_learning(catalog, task, frozen, batch.id)
+            yield _Scored(batch, np.asarray(before.posts), np.asarray(before.correct), np.asarray(first.correct))
+
+
+def _margin(scored: list[_Scored]) -> Facts:
+    if not scored:
+        return {"champion_accuracy": None, "frozen_accuracy": None, "margin_interval": None}
+    champion = np.concatenate([entry.champion for entry in scored]).astype(float)
+    frozen = np.concatenate([entry.frozen for entry in scored]).astype(float)
+    posts = np.concatenate([entry.posts for entry in scored])
+    low, high = paired_interval(champion - frozen, posts)
+    return {
+        "champion_accuracy": round(float(champion.mean()), 4),
+        "frozen_accuracy": round(float(frozen.mean()), 4),
+        "margin_interval": [round(low, 4), round(high, 4)],
+    }
+
+
+def _day(entry: _Scored) -> Facts:
+    return {
+        "first": str(entry.batch.first),
+        "last": str(entry.batch.last),
+        "images": len(entry.posts),
+        "champion_accuracy": round(float(entry.champion.mean()), 4),
+        "frozen_accuracy": round(float(entry.frozen.mean()), 4),
+    }
+
+
+def _demo_days(task: Task, held: list[Batch]) -> Facts:
+    """On the bundled site it is known which day had wrong labels; all others were honest."""
+    if all(source.type != "demo" for source in task.sources):
+        return {}
+    from perennial.sources.demo_site.posts import WRONG_DAY
+
+    return {"honest_days_held": sum(not batch.first <= WRONG_DAY <= batch.last for batch in held)}

@@ -1,0 +1,43 @@
+"""What a run looks like in a terminal; all of it goes to standard error, so that standard output holds facts alone."""
+
+import re
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class RunView:
+    """A line for each step that is done, a bar for the one under way."""
+
+    def __init__(self) -> None:
+        columns = (SpinnerColumn(), TextColumn("{task.description:<9}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._bar = self._bars.add_task("starting", total=None)
+        self._began: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def __call__(self, step: str, kind: str, text: str) -> None:
+        """Show one line of a step: its kind is progress, done or error."""
+        began = self._began.setdefault(step, time.monotonic())
+        if kind == "progress":
+            self._progress(step, text)
+        elif kind == "done":
+            console.print(f"  {step:<9} {text}  [dim]{time.monotonic() - began:.1f} s[/dim]")
+
+    def _progress(self, step: str, text: str) -> None:
+        counts = re.fullmatch(r"(\d+) of (\d+)", text)
+        if counts:
+            self._bars.update(self._bar, description=step, completed=int(counts[1]), total=int(counts[2]))
+        else:
+            self._bars.reset(self._bar, description=step, total=None)

@@ -1,0 +1,1 @@
+"""The pipelines: one definition for this machine and for a cluster."""

@@ -1,0 +1,155 @@
+"""Run the pipeline on this machine, through kfp.local, each step in a process of its own."""
+
+import contextlib
+import io
+import os
+import re
+import secrets
+import shutil
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from perennial.catalog.objects import Objects
+from perennial.errors import StepFailed
+from perennial.operations.runs import RunFolder
+from perennial.settings import Settings
+from perennial.task import Task
+
+LINE = re.compile(r"\s*\[perennial\] (?P<step>[a-z]+) (?P<kind>progress|done|error): (?P<text>.*)")
+KEPT_LOGS = 50
+
+Listener = Callable[[str, str, str], None]
+"""Takes step, kind (progress, done or error) and text of a line that a step printed."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that ended: its id, its outcome and the file with all that its steps printed."""
+
+    run: str
+    outcome: str
+    sentence: str
+    log: Path
+
+
+def run_here(task: Task, settings: Settings, listener: Listener) -> Ended:
+    """Run the continual pipeline once for ``task``.
+
+    Raises:
+        StepFailed: a step ended in an error; the text is the step's own sentence, or names the log.
+    """
+    run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    log = _log_file(settings.home, run)
+    with log.open("w", encoding="utf-8") as file:
+        reader = _Lines(file, listener)
+        with _environment(run, settings), _children_end_with_us(), contextlib.redirect_stdout(reader):
+            finished = _run_pipeline(task.name, settings.home / "tmp" / run)
+    outcome = RunFolder(Objects.open(settings.store_url), task.name, run).find("outcome")
+    if reader.error or not finished or outcome is None:
+        raise StepFailed(reader.error or f"The run of task {task.name} failed unexpectedly; its log is {log}.")
+    return Ended(run, outcome["outcome"], outcome["sentence"], log)
+
+
+def _run_pipeline(task: str, scratch: Path) -> bool:
+    """Return whether all steps succeeded. Bytes lie in the store, so kfp's own folder goes when the run has ended."""
+    os.environ.pop("_KFP_RUNTIME", None)
+    from kfp import local
+
+    from pipelines.continual import continual
+
+    # Steps run as on a cluster, where this spares them the import of KFP's client (1.2 s each).
+    os.environ["_KFP_RUNTIME"] = "true"
+    scratch.mkdir(parents=True)
+    os.environ["TMPDIR"] = str(scratch)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=RuntimeWarning, module="kfp")
+            local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(scratch), raise_on_error=False)
+            continual(task=task)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return True
+
+
+class _Lines(io.TextIOBase):
+    """A standard output that keeps all lines in a log and hands the steps' own to a listener."""
+
+    def __init__(self, log: io.TextIOBase | Any, listener: Listener) -> None:
+        self._log = log
+        self._listener = listener
+        self._rest = ""
+        self.error = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._log.write(text)
+        self._log.flush()
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._read(line)
+        return len(text)
+
+    def _read(self, line: str) -> None:
+        match = LINE.match(line)
+        if match is None:
+            return
+        if match["kind"] == "error" and not self.error:
+            self.error = match["text"]
+        self._listener(match["step"], match["kind"], match["text"])
+
+
+@contextlib.contextmanager
+def _environment(run: str, settings: Settings) -> Iterator[None]:
+    """Tell the steps whose they are, where state lies whatever their folder is, and that their end is ours."""
+    before = dict(os.environ)
+    os.environ.update(
+        PERENNIAL_RUN=run,
+        PERENNIAL_RUNNER_PID=str(os.getpid()),
+        PERENNIAL_HOME=str(settings.home.resolve()),
+        PERENNIAL_TASKS=str(settings.tasks.resolve()),
+        PYTHONUNBUFFERED="1",
+        PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    )
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def _children_end_with_us() -> Iterator[None]:
+    """On Ctrl-C or a termination signal, end every step before this process ends."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _log_file(home: Path, run: str) -> Path:
+    """Return the run's log, having thrown away the oldest ones."""
+    folder = home.resolve() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in sorted(folder.glob("*.log"))[:-KEPT_LOGS]:
+        old.unlink(missing_ok=True)
+    return folder / f"{run}.log"
