@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from perennial import _mlflow
+from perennial._runs import LONGEST_TAG, Run, run_artifacts, run_metrics, run_params, run_tags
 from perennial.catalog.objects import Objects
 from perennial.errors import RegistryError
+
+__all__ = ["Alias", "RecordedRun", "Registry", "Run", "Version", "mlmodel"]
 
 Alias = Literal["champion", "challenger"]
 
 MLMODEL = "MLmodel"
-_DIGEST, _BACKBONE, _RUN, _OUTCOME = "perennial.model", "perennial.backbone", "perennial.run", "perennial.outcome"
-_LONGEST_PARAM = 6000
-_LONGEST_TAG = 8000
+_DIGEST, _BACKBONE, _RUN = "perennial.model", "perennial.backbone", "perennial.run"
 
 
 @dataclass(frozen=True)
@@ -38,25 +39,14 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Run:
-    """What is recorded of one pipeline run; ``artifacts`` are texts by file name."""
-
-    task: str
-    id: str
-    outcome: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    artifacts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class RecordedRun:
     """A run as MLflow holds it; ``mlflow_id`` is MLflow's own name for it."""
 
     task: str
     id: str
     outcome: str
+    sentence: str
+    batches: tuple[str, ...]
     mlflow_id: str
     started: datetime
     params: Mapping[str, str]
@@ -140,7 +130,7 @@ class Registry:
         """Set tags of a version."""
         with _mlflow.said(self.uri, f"tag version {number} of {task}"):
             for key, value in tags.items():
-                self._client.set_model_version_tag(task, str(number), key, value[:_LONGEST_TAG])
+                self._client.set_model_version_tag(task, str(number), key, value[:LONGEST_TAG])
 
     def record(self, run: Run) -> str:
         """Record a pipeline run and return MLflow's id of it; recording it again changes that one."""
@@ -150,11 +140,13 @@ class Registry:
 
             known = self._client.get_run(mlflow_id)
             now = known.info.start_time
-            params = [Param(k, v[:_LONGEST_PARAM]) for k, v in run.params.items() if k not in known.data.params]
-            metrics = [Metric(k, v, now, 0) for k, v in run.metrics.items() if known.data.metrics.get(k) != v]
-            tags = [RunTag(k, v[:_LONGEST_TAG]) for k, v in {**run.tags, _OUTCOME: run.outcome}.items()]
-            self._client.log_batch(mlflow_id, metrics, params, tags)
-            for name, text in run.artifacts.items():
+            self._client.log_batch(
+                mlflow_id,
+                [Metric(key, value, now, 0) for key, value in run_metrics(run).items() if known.data.metrics.get(key) != value],
+                [Param(key, value) for key, value in run_params(run).items() if key not in known.data.params],
+                [RunTag(key, value) for key, value in run_tags(run).items()],
+            )
+            for name, text in run_artifacts(run).items():
                 self._client.log_text(mlflow_id, text, name)
             self._client.set_terminated(mlflow_id)
         return mlflow_id
@@ -242,14 +234,16 @@ def _version(entry: Any, aliases: Mapping[str, int]) -> Version:
 
 
 def _recorded(task: str, entry: Any) -> RecordedRun:
-    tags = dict(entry.data.tags)
+    tags = {key: value for key, value in entry.data.tags.items() if not key.startswith("mlflow.")}
     return RecordedRun(
         task=task,
         id=tags.pop(_RUN, ""),
-        outcome=tags.pop(_OUTCOME, "unfinished"),
+        outcome=tags.get("outcome", "unfinished"),
+        sentence=tags.get("sentence", ""),
+        batches=tuple(" ".join(tags[key] for key in sorted(tags) if key.startswith("batches")).split()),
         mlflow_id=entry.info.run_id,
         started=datetime.fromtimestamp(entry.info.start_time / 1000, UTC),
         params=dict(entry.data.params),
         metrics=dict(entry.data.metrics),
-        tags={key: value for key, value in tags.items() if not key.startswith("mlflow.")},
+        tags=tags,
     )

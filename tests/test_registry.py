@@ -58,27 +58,38 @@ def test_an_unknown_version_is_told_with_those_that_are_known(registry: Registry
 
 
 def test_a_run_recorded_twice_is_one_run(registry: Registry) -> None:
+    batches = [f"{number:064x}" for number in range(250)]
     run = Run(
-        task="runs",
         id="run-1",
+        task="runs",
         outcome="promoted",
-        params={"half_life": "30"},
-        metrics={"balanced_accuracy": 0.75},
-        tags={"snapshot": "ff"},
-        artifacts={"verdict.json": json.dumps({"outcome": "promote"})},
+        sentence="Version 1 serves.",
+        batches=batches,
+        champion_before="aa",
+        version=1,
+        snapshot="ff",
+        params={"learner": {"name": "slda"}},
+        counts={"new_images": 12},
+        evaluation={"challenger": {"macro_f1": 0.75, "by_class": [1, 2], "ece": float("nan")}},
+        verdict={"outcome": "promote"},
+        page="<p>promote</p>",
     )
     assert registry.record(run) == registry.record(run)
     registry.record(Run(task="runs", id="run-2", outcome="refused"))
     recorded = registry.runs("runs")
     assert [(r.id, r.outcome) for r in recorded] == [("run-1", "promoted"), ("run-2", "refused")]
-    assert (recorded[0].params, recorded[0].metrics, recorded[0].tags) == (
-        {"half_life": "30"},
-        {"balanced_accuracy": 0.75},
-        {"snapshot": "ff"},
+    first = recorded[0]
+    assert first.batches == tuple(batches)
+    assert (first.sentence, first.params, first.metrics) == (
+        "Version 1 serves.",
+        {"learner.name": "slda"},
+        {"challenger.macro_f1": 0.75, "new_images": 12},
     )
-    assert json.loads(registry.artifact(recorded[0], "verdict.json")) == {"outcome": "promote"}
-    with pytest.raises(RegistryError, match=r"verdict\.html"):
-        registry.artifact(recorded[0], "verdict.html")
+    assert (first.tags["champion_before"], first.tags["version"], first.tags["snapshot"]) == ("aa", "1", "ff")
+    assert json.loads(registry.artifact(first, "verdict.json")) == {"outcome": "promote"}
+    assert registry.artifact(first, "verdict.html") == "<p>promote</p>"
+    with pytest.raises(RegistryError, match=r"nowhere\.json"):
+        registry.artifact(first, "nowhere.json")
 
 
 def test_a_task_without_runs_has_none(registry: Registry) -> None:
