@@ -112,7 +112,7 @@ def _headline(number: int) -> str:
 def _run(settings: Settings, task: Task) -> Facts:
     """Run ``perennial run`` in a process of its own; its view goes to the same terminal."""
     command = [sys.executable, "-m", "perennial", "run", task.name, "--json"]
-    ended = subprocess.run(command, env=_environment(settings), stdout=subprocess.PIPE, check=False)  # noqa: S603 (our own command)
+    ended = subprocess.run(command, env=_environment(settings), stdout=subprocess.PIPE, check=False)
     if ended.returncode != 0:
         raise StepFailed(f"The demo stopped: its run failed for the reason above. Logs are in {settings.home / 'logs'}.")
     facts: Facts = json.loads(ended.stdout)
@@ -125,7 +125,7 @@ def _endpoint(settings: Settings, task: Task) -> Iterator[str]:
     url = f"http://{settings.host}:{settings.http_port}"
     log = (settings.home / "logs" / "serve.log").open("ab")
     command = [sys.executable, "-m", "perennial", "serve", task.name]
-    server = subprocess.Popen(command, env=_environment(settings), stdout=log, stderr=log)  # noqa: S603 (our own command)
+    server = subprocess.Popen(command, env=_environment(settings), stdout=log, stderr=log)
     try:
         _wait_ready(f"{url}/v2/models/{task.name}/ready", server, Path(log.name))
         console.print()
