@@ -28,6 +28,7 @@ LAYOUT = Layout(
             pa.field("seq", pa.int32()),
             pa.field("batch", pa.string()),
             pa.field("images", pa.int32()),
+            pa.field("events", pa.int32()),
             pa.field("last", pa.date32()),
         ]
     ),
@@ -59,7 +60,7 @@ class Labels:
         """Return a task's batches, ordered by the day of the newest event and the id."""
         where = f"image = {quoted(HEADER)} AND task = {quoted(task)}"
         standing = holds(self._objects, task)
-        rows = self.table.view().read(("task", "batch", "images", "at", "last"), where).to_pylist()
+        rows = self.table.view().read(("task", "batch", "images", "events", "at", "last"), where).to_pylist()
         return sorted((_batch(row, standing) for row in rows), key=lambda batch: (batch.last, batch.id))
 
     def events(self, task: str, batches: Collection[str]) -> pa.Table:
@@ -129,7 +130,7 @@ def _draw_up(view: View, task: str, given: Sequence[LabelEvent]) -> pa.Table:
     batch = digest_of(sorted(row["event"] for row in fresh))
     days = [row["at"] for row in fresh]
     header = {"event": batch, "task": task, "image": HEADER, "at": min(days), "last": max(days)}
-    header["images"] = len({row["image"] for row in fresh})
+    header |= {"images": len({row["image"] for row in fresh}), "events": len(fresh)}
     return pa.Table.from_pylist([row | {"batch": batch} for row in (header, *fresh)], schema=LAYOUT.schema)
 
 
@@ -151,4 +152,4 @@ def _known(view: View, task: str, images: Sequence[str]) -> defaultdict[str, lis
 
 def _batch(row: dict[str, Any], standing: dict[str, Hold]) -> Batch:
     state = standing.get(row["batch"], Hold("open", ""))
-    return Batch(row["batch"], row["task"], row["images"], row["at"], row["last"], state.status, state.reason)
+    return Batch(row["batch"], row["task"], row["images"], row["at"], row["last"], state.status, state.reason, row["events"])

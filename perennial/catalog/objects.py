@@ -103,7 +103,7 @@ class Objects:
         ``change`` may be called several times, and may raise to leave the object as it is.
         """
         if self._root is not None:
-            with self._locked(key):
+            with self._locked(self._root, key):
                 found = self._get(key)
                 changed = change(found[0] if found else None)
                 self.put(key, changed)
@@ -195,9 +195,8 @@ class Objects:
         return True
 
     @contextmanager
-    def _locked(self, key: str) -> Iterator[None]:
-        assert self._root is not None
-        path = self._root / LOCKS / digest_of(_checked(key))
+    def _locked(self, root: Path, key: str) -> Iterator[None]:
+        path = root / LOCKS / digest_of(_checked(key))
         with told(self.url, f"writing {key}", writing=True):
             path.parent.mkdir(exist_ok=True)
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -215,7 +214,7 @@ class Objects:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(self.get(f"{prefix}/{name}"))
             try:
-                os.rename(Path(partial) / "whole", kept)
+                (Path(partial) / "whole").rename(kept)
             except OSError:
                 if not kept.is_dir():
                     raise

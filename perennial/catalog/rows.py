@@ -54,3 +54,4 @@ class Batch:
     last: datetime.date
     status: Status = "open"
     reason: str = ""
+    events: int = 0

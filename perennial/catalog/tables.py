@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -19,14 +18,13 @@ import pyarrow.compute as pc
 
 from perennial.catalog.failures import table_told
 from perennial.catalog.objects import Objects
+from perennial.catalog.upkeep import but_for_conflicts, tidy
 from perennial.errors import CatalogError
 
 if TYPE_CHECKING:
     from lance import LanceDataset
 
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true", "lance-schema:unenforced-primary-key:position": "1"}
-SMALL_FRAGMENTS = 16
-KEPT_VERSIONS = timedelta(hours=1)
 VALUES_A_FILTER = 4_000
 ATTEMPTS = 40
 
@@ -97,19 +95,11 @@ class Table:
 
     def view(self) -> View:
         """Return the table as it stands now."""
-        import lance
-
-        with self.told("opening", writing=False):
-            try:
-                return View(self, lance.dataset(self._uri, storage_options=self._options))
-            except ValueError as error:
-                if "was not found" not in str(error):
-                    raise
-        return View(self, None)
+        return View(self, self._open())
 
     def insert(self, rows: pa.Table) -> int:
         """Insert the rows whose key isn't there yet, and return how many those were."""
-        return self.insert_from(lambda view: rows)[1] if rows.num_rows else 0
+        return self.insert_from(lambda _: rows)[1] if rows.num_rows else 0
 
     def insert_from(self, make: Callable[[View], pa.Table]) -> tuple[pa.Table, int]:
         """Insert the rows that ``make`` draws up from the table as it stands; drawn up anew where another writer came between.
@@ -118,9 +108,9 @@ class Table:
             the rows as drawn up at last, and how many of them were new.
         """
         for attempt in range(ATTEMPTS):
-            view = self._made()
-            rows = make(view)
-            added = self._merge(view, rows) if rows.num_rows else 0
+            dataset = self._made()
+            rows = make(View(self, dataset))
+            added = self._merge(dataset, rows) if rows.num_rows else 0
             if added is not None:
                 return rows, added
             time.sleep(random.uniform(0, min(1.0, 0.01 * 2 ** min(attempt, 7))))
@@ -131,69 +121,45 @@ class Table:
 
     def delete(self, where: str) -> None:
         """Delete the rows that a condition holds for; they stay in older versions until these are cleaned."""
-        view = self.view()
-        if view.dataset is not None:
+        dataset = self._open()
+        if dataset is not None:
             with self.told("deleting from", writing=True):
-                view.dataset.delete(where)
+                dataset.delete(where)
 
-    def _made(self) -> View:
+    def _open(self) -> LanceDataset | None:
+        import lance
+
+        with self.told("opening", writing=False):
+            try:
+                return lance.dataset(self._uri, storage_options=self._options)
+            except ValueError as error:
+                if "was not found" not in str(error):
+                    raise
+        return None
+
+    def _made(self) -> LanceDataset:
         """Return the table as it stands, made if it isn't there yet."""
         import lance
 
-        view = self.view()
-        if view.dataset is not None:
-            return view
-        with self.told("making", writing=True):
-            try:
-                empty = self.layout.schema.empty_table()
-                lance.write_dataset(empty, self._uri, storage_options=self._options, enable_stable_row_ids=True)
-            except OSError as error:
-                if "already exists" not in str(error) and not _conflict(error):
-                    raise
-        self._tidy()
-        return self.view()
+        dataset = self._open()
+        if dataset is not None:
+            return dataset
+        empty = self.layout.schema.empty_table()
+        with self.told("making", writing=True), but_for_conflicts():
+            lance.write_dataset(empty, self._uri, storage_options=self._options, enable_stable_row_ids=True)
+        with self.told("opening", writing=False):
+            return lance.dataset(self._uri, storage_options=self._options)
 
-    def _merge(self, view: View, rows: pa.Table) -> int | None:
-        """Insert what is new by key into the version that ``view`` shows; None where another writer got in between."""
-        assert view.dataset is not None
-        merge = view.dataset.merge_insert(self.layout.key).when_not_matched_insert_all().conflict_retries(0)
+    def _merge(self, dataset: LanceDataset, rows: pa.Table) -> int | None:
+        """Insert what is new by key into the version that ``dataset`` shows; None where another writer got in between."""
+        merge = dataset.merge_insert(self.layout.key).when_not_matched_insert_all().conflict_retries(0)
+        added: int | None = None
         with self.told("writing", writing=True):
-            try:
+            with but_for_conflicts():
                 added = int(merge.execute(rows.cast(self.layout.schema))["num_inserted_rows"])
-            except OSError as error:
-                if not _conflict(error):
-                    raise
-                return None
-        self._tidy()
+            if added:
+                tidy(dataset, self.layout.indexed, self.layout.fragment_rows)
         return added
-
-    def _tidy(self) -> None:
-        """Index what isn't indexed and merge small fragments, once there are many; leave it where another writer is at it."""
-        with self.told("compacting", writing=True):
-            try:
-                self._index()
-                self._compact()
-            except OSError as error:
-                if not _conflict(error):
-                    raise
-
-    def _index(self) -> None:
-        dataset = self.view().dataset
-        assert dataset is not None
-        there = {name for index in dataset.describe_indices() for name in index.field_names}
-        for column in self.layout.indexed:
-            if column not in there:
-                dataset.create_scalar_index(column, "BTREE")
-
-    def _compact(self) -> None:
-        dataset = self.view().dataset
-        assert dataset is not None
-        small = [part for part in dataset.get_fragments() if part.metadata.num_rows < self.layout.fragment_rows]
-        if len(small) < SMALL_FRAGMENTS:
-            return
-        dataset.optimize.compact_files(target_rows_per_fragment=self.layout.fragment_rows)
-        dataset.optimize.optimize_indices()
-        dataset.cleanup_old_versions(KEPT_VERSIONS)
 
 
 def among(column: str, values: Sequence[str]) -> str:
@@ -204,8 +170,3 @@ def among(column: str, values: Sequence[str]) -> str:
 def quoted(value: str) -> str:
     """Return a string as a SQL literal."""
     return "'" + value.replace("'", "''") + "'"
-
-
-def _conflict(error: OSError) -> bool:
-    plain = str(error).lower()
-    return "concurrent" in plain or "conflict" in plain

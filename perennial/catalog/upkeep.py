@@ -1,0 +1,46 @@
+"""Upkeep of Lance tables: indices that cover the rows, few fragments, no endless line of old versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lance import LanceDataset
+
+SMALL_FRAGMENTS = 16
+KEPT_VERSIONS = timedelta(hours=1)
+"""How long a version stays readable; a reader opens the newest one for each call, so none is pinned for longer."""
+
+CONFLICTS = ("concurrent", "conflict", "already exists")
+
+
+@contextmanager
+def but_for_conflicts() -> Iterator[None]:
+    """Pass over an error that says that another writer came first."""
+    try:
+        yield
+    except OSError as error:
+        if not any(mark in str(error).lower() for mark in CONFLICTS):
+            raise
+
+
+def tidy(dataset: LanceDataset, indexed: Sequence[str], fragment_rows: int) -> None:
+    """Make the indices that are missing; once small fragments have piled up, merge them and index what isn't yet.
+
+    A full fragment is never rewritten, so that upkeep costs the same whatever the history. Where another
+    writer comes first, the work is left to it.
+    """
+    with but_for_conflicts():
+        dataset.checkout_latest()
+        there = {name for index in dataset.describe_indices() for name in index.field_names}
+        for column in indexed:
+            if column not in there:
+                dataset.create_scalar_index(column, "BTREE")
+        small = [part for part in dataset.get_fragments() if part.metadata.num_rows < fragment_rows]
+        if len(small) >= SMALL_FRAGMENTS:
+            dataset.optimize.compact_files(target_rows_per_fragment=fragment_rows)
+            dataset.optimize.optimize_indices()
+            dataset.cleanup_old_versions(KEPT_VERSIONS)
