@@ -1,0 +1,1 @@
+"""Where images come from: each source yields posts with images, and hostile input stops here."""

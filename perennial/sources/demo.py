@@ -1,0 +1,32 @@
+"""The bundled site on loopback: ArchDaily's adapter with that site's address."""
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from perennial.errors import SourceError
+from perennial.sources.archdaily import ArchDailySource
+from perennial.sources.posts import ImageRef, Post
+
+
+class DemoSource(ArchDailySource):
+    """The demo site; addresses are remembered without host and port, which change with each start."""
+
+    def __init__(self, base_url: str, *, images_per_post: int = 3, overlap_days: int = 3) -> None:
+        """Read the site at ``base_url``.
+
+        Raises:
+            SourceError: there is no address.
+        """
+        if not base_url:
+            raise SourceError("The demo source has no base_url: the demo's site isn't up. Run 'perennial demo', which starts it.")
+        super().__init__(
+            base_url, images_per_post=images_per_post, overlap_days=overlap_days, name="demo", delay_s=0.0, workers=4
+        )
+
+    def complete(self, post: Post) -> Post:
+        """Return the post with its images, its own address without the host."""
+        return replace(super().complete(post), url=urlsplit(post.url).path)
+
+    def address(self, image: ImageRef) -> str:
+        """Return the picture's path on the site."""
+        return urlsplit(image.location).path

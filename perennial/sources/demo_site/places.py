@@ -1,0 +1,15 @@
+"""Names for the demo site's buildings."""
+
+PLACES = {
+    "africa": ("Lagos, Nigeria", "Nairobi, Kenya", "Cape Town, South Africa", "Cairo, Egypt", "Gando, Burkina Faso", "Dakar, Senegal"),
+    "asia": ("Tokyo, Japan", "Shanghai, China", "Mumbai, India", "Seoul, South Korea", "Hanoi, Vietnam", "Bangkok, Thailand"),
+    "australia": ("Sydney, Australia", "Melbourne, Australia", "Hobart, Australia", "Auckland, New Zealand"),
+    "central-america": ("San José, Costa Rica", "Antigua, Guatemala", "Panama City, Panama", "Havana, Cuba"),
+    "europe": ("Madrid, Spain", "Porto, Portugal", "Berlin, Germany", "Paris, France", "Oslo, Norway", "Prague, Czech Republic"),
+    "middle-east": ("Tehran, Iran", "Tel Aviv, Israel", "Istanbul, Turkey", "Dubai, United Arab Emirates", "Beirut, Lebanon"),
+    "north-america": ("New York, United States", "Austin, United States", "Toronto, Canada", "Mexico City, Mexico"),
+    "south-america": ("São Paulo, Brazil", "Santiago, Chile", "Buenos Aires, Argentina", "Bogotá, Colombia"),
+}
+WORDS = ("Amber", "Birch", "Canal", "Dune", "Elm", "Fjord", "Garden", "Harbour", "Island", "Juniper", "Lantern", "Meadow", "River")
+THINGS = ("House", "Library", "Pavilion", "School", "Museum", "Apartments", "Chapel", "Market", "Station", "Studio", "Tower")
+OFFICES = ("Atelier Nord", "Studio Vela", "Oficina Clara", "Karo Partners", "Tomo and Sons", "Bureau Linden", "Mara Works")

@@ -1,0 +1,155 @@
+"""The demo site's web server, on loopback."""
+
+import contextlib
+import datetime
+import functools
+import random
+import re
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from perennial.errors import PortInUse
+from perennial.sources.demo_site import pages
+from perennial.sources.demo_site.drawing import draw
+from perennial.sources.demo_site.posts import DemoPost, find, image_id, posts_until
+from perennial.sources.demo_site.styles import building
+
+HOST = "127.0.0.1"
+_POST = re.compile(r"/(\d+)/[^/]+(/[^/]+)?")
+_PICTURE = re.compile(r"/media/images/((?:[0-9a-f]{4}/){6})\w+/[^/]+\.jpg")
+
+
+class DemoSite:
+    """A site with the same buildings for the same seed; it lists those published up to ``today``, which may be set.
+
+    Works as a context manager, which starts and stops it.
+    """
+
+    def __init__(self, *, seed: int, today: datetime.date, port: int = 0) -> None:
+        """Prepare the site; port 0 takes a free one."""
+        self.seed = seed
+        self.today = today
+        self._port = port
+        self._server: _Server | None = None
+
+    @property
+    def url(self) -> str:
+        """The address, without a slash at the end."""
+        return f"http://{HOST}:{self._server.server_address[1] if self._server else self._port}"
+
+    def start(self) -> "DemoSite":
+        """Listen and answer, in threads that end with the process.
+
+        Raises:
+            PortInUse: another process listens on the port.
+        """
+        try:
+            self._server = _Server((HOST, self._port), self)
+        except OSError:
+            raise PortInUse(f"Port {self._port} on {HOST} is in use. Stop what listens there, or give another port.") from None
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="demo-site", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and close every connection."""
+        if self._server:
+            self._port = self._server.server_address[1]
+            self._server.close()
+            self._server = None
+
+    def __enter__(self) -> "DemoSite":
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def posts(self) -> list[DemoPost]:
+        """Return what is published, newest first."""
+        return posts_until(self.seed, self.today)
+
+    def picture(self, post: DemoPost, index: int) -> bytes:
+        """Return a post's picture as a JPEG."""
+        return _drawn(self.seed, post, index)
+
+    def answer(self, path: str, query: str) -> tuple[str, bytes] | None:
+        """Return content type and body for an address, or None where there is nothing."""
+        if path == "/search/api/v1/us/projects":
+            number = parse_qs(query).get("page", ["1"])[0]
+            body = pages.listing(self.posts(), max(1, int(number)), self.url) if number.isdecimal() else ""
+            return ("application/json", body.encode()) if body else None
+        if path == "/robots.txt":
+            return "text/plain", b"User-agent: *\nAllow: /\n"
+        if picture := _PICTURE.fullmatch(path):
+            return self._find_picture(picture[1].replace("/", ""))
+        if page := _POST.fullmatch(path):
+            post = self._published(int(page[1]))
+            body = (pages.gallery if page[2] else pages.project)(post, self.seed, self.url) if post else ""
+            return ("text/html; charset=utf-8", body.encode()) if post else None
+        return None
+
+    def _find_picture(self, name: str) -> tuple[str, bytes] | None:
+        post, index = self._published(int(name[:8], 16)), int(name[8:10], 16)
+        if post is None or index >= len(post.kinds) or image_id(self.seed, post.id, index) != name:
+            return None
+        return "image/jpeg", self.picture(post, index)
+
+    def _published(self, post_id: int) -> DemoPost | None:
+        post = find(self.seed, post_id)
+        return post if post and post.day <= self.today else None
+
+
+@functools.lru_cache(maxsize=256)
+def _drawn(seed: int, post: DemoPost, index: int) -> bytes:
+    style = building(post.region, post.day, random.Random(f"{seed}/{post.id}"))
+    return draw(style, post.kinds[index], random.Random(f"{seed}/{post.id}/{index}"))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else head and body, sent apart, wait 40 ms for each other
+    server: "_Server"
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        found = self.server.site.answer(address.path, address.query)
+        kind, body = found or ("text/plain", b"Not found")
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep quiet."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], site: DemoSite) -> None:
+        self.site = site
+        self._open: set[socket.socket] = set()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A visitor who hangs up is no error."""
+
+    def close(self) -> None:
+        self.shutdown()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()

@@ -1,0 +1,132 @@
+"""Pictures in class subfolders of one folder."""
+
+import datetime
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from perennial.errors import ImageRejected, SourceError
+from perennial.sources.images import MAX_BYTES
+from perennial.sources.posts import ImageRef, Known, Post
+
+PICTURES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
+"""Names that are taken for pictures; what lies in them is judged by content."""
+
+
+class FolderSource:
+    """One post a file: its class is the first subfolder, its date the file's modification date in UTC."""
+
+    name = "folder"
+    workers = 4
+
+    def __init__(self, path: Path, *, alone: bool = True) -> None:
+        """Read ``path``; ``alone`` says that a task has no other source, so that one class is too few."""
+        self._path = path
+        self._alone = alone
+        self.key = f"folder-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]}"
+
+    def posts(self, known: Known) -> Iterator[Post]:
+        """Yield each picture whose path, size or time isn't known, in the order of the paths.
+
+        Raises:
+            SourceError: there is no such folder, or too little in it to begin with.
+        """
+        if not known.posts:
+            survey(self._path, classes=2 if self._alone else 0)
+        for file in _pictures(self._path):
+            post = self._post(file)
+            if post is not None and not known.has(post):
+                yield post
+
+    def complete(self, post: Post) -> Post:
+        """Return the post as it is."""
+        return post
+
+    def read(self, image: ImageRef) -> bytes:
+        """Return the file's bytes.
+
+        Raises:
+            ImageRejected: the file is too large, or can't be read.
+        """
+        try:
+            with open(self._path / image.location, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise ImageRejected(f"The file can't be read: {error.strerror}. Check its permissions.") from None
+        if len(data) > MAX_BYTES:
+            raise ImageRejected(f"The file has more than {MAX_BYTES:,} bytes. Give a smaller copy of it.")
+        return data
+
+    def address(self, image: ImageRef) -> str:
+        """Return the path below the folder."""
+        return image.location
+
+    def close(self) -> None:
+        """Hold nothing open."""
+
+    def _post(self, file: Path) -> Post | None:
+        try:
+            status = file.stat()
+        except OSError:
+            return None
+        path = file.relative_to(self._path).as_posix()
+        folder = path.split("/")[0] if "/" in path else ""
+        return Post(
+            id=path,
+            url=path,
+            published=datetime.datetime.fromtimestamp(status.st_mtime, datetime.UTC).date(),
+            title=file.stem,
+            metadata={"folder": folder} if folder else {},
+            images=(ImageRef(path),),
+            mark=f"{status.st_size}:{status.st_mtime_ns}",
+        )
+
+
+def survey(path: Path, classes: int = 2) -> dict[str, int]:
+    """Count the pictures of each class subfolder, in the order of the names; empty subfolders count 0.
+
+    Raises:
+        SourceError: there is no such folder, no picture in it, or fewer than ``classes`` subfolders with pictures.
+    """
+    if not path.is_dir():
+        raise SourceError(f"There is no folder {path}. Give the folder whose subfolders are the classes.")
+    try:
+        counts = {entry.name: 0 for entry in sorted(path.iterdir()) if entry.is_dir() and not entry.name.startswith(".")}
+    except OSError as error:
+        raise SourceError(f"The folder {path} can't be read: {error.strerror}. Check its permissions.") from None
+    loose = 0
+    for file in _pictures(path):
+        parts = file.relative_to(path).parts
+        if len(parts) > 1:
+            counts[parts[0]] += 1
+        else:
+            loose += 1
+    _check_counts(path, counts, loose, classes)
+    return counts
+
+
+def _check_counts(path: Path, counts: dict[str, int], loose: int, classes: int) -> None:
+    filled = [name for name, count in counts.items() if count]
+    if not filled and loose and classes:
+        raise SourceError(f"The folder {path} has {loose} pictures but no class subfolders. Move them into one subfolder a class.")
+    if not filled and not loose:
+        raise SourceError(f"The folder {path} has no pictures. Put JPEG, PNG or WebP files into one subfolder a class.")
+    if len(filled) < classes:
+        empty = [name for name, count in counts.items() if not count]
+        aside = f" (without pictures: {', '.join(empty)})" if empty else ""
+        raise SourceError(
+            f"The folder {path} has pictures of one class alone, {filled[0]}{aside}. "
+            f"Add pictures of a second class in a subfolder of its own."
+        )
+
+
+def _pictures(path: Path) -> Iterator[Path]:
+    """Yield the files that are called like pictures, hidden ones and linked folders aside."""
+    for folder, names, files in os.walk(path):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        for name in sorted(files):
+            if name.lower().endswith(PICTURES) and not name.startswith("."):
+                file = Path(folder, name)
+                if file.is_file():
+                    yield file
