@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from perennial import _mlflow
-from perennial._runs import LONGEST_TAG, Run, run_artifacts, run_metrics, run_params, run_tags
+from perennial._runs import LONGEST_TAG, Run, join_tags, run_metrics, run_params, split_tags
 from perennial.catalog.objects import Objects
 from perennial.errors import RegistryError
 
@@ -20,7 +20,7 @@ __all__ = ["Alias", "RecordedRun", "Registry", "Run", "Version", "mlmodel"]
 Alias = Literal["champion", "challenger"]
 
 MLMODEL = "MLmodel"
-_DIGEST, _BACKBONE, _RUN = "perennial.model", "perennial.backbone", "perennial.run"
+_DIGEST, _BACKBONE, _RUN, _OUTCOME = "perennial.model", "perennial.backbone", "perennial.run", "perennial.outcome"
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,6 @@ class RecordedRun:
     task: str
     id: str
     outcome: str
-    sentence: str
-    batches: tuple[str, ...]
     mlflow_id: str
     started: datetime
     params: Mapping[str, str]
@@ -144,9 +142,9 @@ class Registry:
                 mlflow_id,
                 [Metric(key, value, now, 0) for key, value in run_metrics(run).items() if known.data.metrics.get(key) != value],
                 [Param(key, value) for key, value in run_params(run).items() if key not in known.data.params],
-                [RunTag(key, value) for key, value in run_tags(run).items()],
+                [RunTag(key, value) for key, value in split_tags({**run.tags, _OUTCOME: run.outcome}).items()],
             )
-            for name, text in run_artifacts(run).items():
+            for name, text in run.artifacts.items():
                 self._client.log_text(mlflow_id, text, name)
             self._client.set_terminated(mlflow_id)
         return mlflow_id
@@ -234,13 +232,11 @@ def _version(entry: Any, aliases: Mapping[str, int]) -> Version:
 
 
 def _recorded(task: str, entry: Any) -> RecordedRun:
-    tags = {key: value for key, value in entry.data.tags.items() if not key.startswith("mlflow.")}
+    tags = join_tags({key: value for key, value in entry.data.tags.items() if not key.startswith("mlflow.")})
     return RecordedRun(
         task=task,
         id=tags.pop(_RUN, ""),
-        outcome=tags.get("outcome", "unfinished"),
-        sentence=tags.get("sentence", ""),
-        batches=tuple(" ".join(tags[key] for key in sorted(tags) if key.startswith("batches")).split()),
+        outcome=tags.pop(_OUTCOME, "unfinished"),
         mlflow_id=entry.info.run_id,
         started=datetime.fromtimestamp(entry.info.start_time / 1000, UTC),
         params=dict(entry.data.params),

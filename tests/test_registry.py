@@ -60,32 +60,21 @@ def test_an_unknown_version_is_told_with_those_that_are_known(registry: Registry
 def test_a_run_recorded_twice_is_one_run(registry: Registry) -> None:
     batches = [f"{number:064x}" for number in range(250)]
     run = Run(
-        id="run-1",
         task="runs",
+        id="run-1",
         outcome="promoted",
-        sentence="Version 1 serves.",
-        batches=batches,
-        champion_before="aa",
-        version=1,
-        snapshot="ff",
-        params={"learner": {"name": "slda"}},
-        counts={"new_images": 12},
-        evaluation={"challenger": {"macro_f1": 0.75, "by_class": [1, 2], "ece": float("nan")}},
-        verdict={"outcome": "promote"},
-        page="<p>promote</p>",
+        params={"learner.name": "slda"},
+        metrics={"challenger.macro_f1": 0.75, "challenger.ece": float("nan")},
+        tags={"batches": " ".join(batches), "snapshot": "ff"},
+        artifacts={"verdict.json": json.dumps({"outcome": "promote"}), "verdict.html": "<p>promote</p>"},
     )
     assert registry.record(run) == registry.record(run)
     registry.record(Run(task="runs", id="run-2", outcome="refused"))
     recorded = registry.runs("runs")
     assert [(r.id, r.outcome) for r in recorded] == [("run-1", "promoted"), ("run-2", "refused")]
     first = recorded[0]
-    assert first.batches == tuple(batches)
-    assert (first.sentence, first.params, first.metrics) == (
-        "Version 1 serves.",
-        {"learner.name": "slda"},
-        {"challenger.macro_f1": 0.75, "new_images": 12},
-    )
-    assert (first.tags["champion_before"], first.tags["version"], first.tags["snapshot"]) == ("aa", "1", "ff")
+    assert first.tags == {"batches": " ".join(batches), "snapshot": "ff"}
+    assert (first.params, first.metrics) == ({"learner.name": "slda"}, {"challenger.macro_f1": 0.75})
     assert json.loads(registry.artifact(first, "verdict.json")) == {"outcome": "promote"}
     assert registry.artifact(first, "verdict.html") == "<p>promote</p>"
     with pytest.raises(RegistryError, match=r"nowhere\.json"):
