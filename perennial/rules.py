@@ -26,10 +26,14 @@ class CountryRule(_Rule):
         return frozenset(_countries(self.table).values())
 
     def label(self, metadata: dict[str, str]) -> str | None:
-        """Return the class of ``metadata["place"]``, or None where the country is unknown."""
+        """Return the class of ``metadata["place"]``, or None where the country is unknown.
+
+        The longest ending that is a country's name counts, since some names have a comma ("Korea, Republic of").
+        """
         countries = _countries(self.table)
-        place = _plain(metadata.get("place", ""))
-        return countries.get(place) or countries.get(place.rpartition(",")[2].strip())
+        parts = _plain(metadata.get("place", "")).split(", ")
+        endings = (", ".join(parts[start:]) for start in range(len(parts)))
+        return next((countries[ending] for ending in endings if ending in countries), None)
 
 
 class FieldRule(_Rule):
@@ -66,13 +70,13 @@ LabelRule = Annotated[CountryRule | FieldRule | FolderRule, Field(discriminator=
 
 
 def _plain(text: str) -> str:
-    """Fold case, accents and spaces, so that "Côte  d'Ivoire" and "cote d'ivoire" are one name."""
-    decomposed = unicodedata.normalize("NFKD", text)
+    """Fold case, accents, full stops and spaces, so that "Côte  d’Ivoire" and "cote d'ivoire" are one name."""
+    decomposed = unicodedata.normalize("NFKD", text.replace("’", "'").replace(".", "").replace(",", ", "))
     return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).casefold().split())
 
 
 @functools.cache
 def _countries(table: str) -> dict[str, str]:
-    """Read a table of class → country names into name → class."""
+    """Read a table of class → groups of country names into name → class."""
     classes = yaml.safe_load((TABLES / f"{table}.yaml").read_text(encoding="utf-8"))["classes"]
-    return {_plain(name): cls for cls, names in classes.items() for name in names}
+    return {_plain(name): cls for cls, groups in classes.items() for names in groups for name in names}
