@@ -1,0 +1,194 @@
+"""Run an exported network: OpenVINO or ONNX Runtime, the same integers whatever the batch and however many threads."""
+
+import itertools
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from perennial.backbones.description import MARKER, BackboneDescription, read_description
+from perennial.backbones.preprocess import Pixels, preprocess
+from perennial.backbones.quantise import Features, Vectors, quantise
+from perennial.catalog.objects import Objects
+from perennial.errors import BackboneError
+
+FILES = {"openvino": ("network.xml", "network.bin"), "onnxruntime": ("network.onnx",)}
+
+
+class Engine(Protocol):
+    """Computes features, float32 [n, d], of images, uint8 [n, crop, crop, 3]; may be called from several threads."""
+
+    def run(self, images: Pixels) -> Features:
+        """Return the features of a batch, all computed at once."""
+        ...
+
+
+class OpenVinoEngine:
+    """A network compiled by OpenVINO, once for each batch size that it is asked for."""
+
+    def __init__(self, description: BackboneDescription, folder: Path, threads: int) -> None:
+        import openvino
+
+        self._core = openvino.Core()
+        self._network = self._core.read_model(folder / "network.xml")
+        self._side = description.preprocessing.crop
+        self._options = {
+            "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[description.precision],
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._compiled: dict[int, Any] = {}
+        self._lock = threading.Lock()
+        self._local = threading.local()
+
+    def run(self, images: Pixels) -> Features:
+        """Return the features of a batch, all computed at once."""
+        request = self._request(len(images))
+        request.infer({0: images}, share_inputs=True)
+        return np.array(request.get_output_tensor(0).data, np.float32)
+
+    def _request(self, count: int) -> Any:
+        """Return this thread's request for batches of ``count``."""
+        requests = self._local.__dict__
+        if f"of{count}" not in requests:
+            with self._lock:
+                if count not in self._compiled:
+                    network = self._network.clone()
+                    network.reshape([count, self._side, self._side, 3])
+                    self._compiled[count] = self._core.compile_model(network, "CPU", self._options)
+            requests[f"of{count}"] = self._compiled[count].create_infer_request()
+        return requests[f"of{count}"]
+
+
+class OnnxEngine:
+    """A network run by ONNX Runtime."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.use_deterministic_compute = True
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(folder / "network.onnx", options, providers=["CPUExecutionProvider"])
+
+    def run(self, images: Pixels) -> Features:
+        """Return the features of a batch, all computed at once."""
+        features: Features = self._session.run(None, {"images": images})[0]
+        return features
+
+
+def open_engine(description: BackboneDescription, folder: Path, threads: int) -> Engine:
+    """Open the engine that a backbone names.
+
+    Raises:
+        BackboneError: its package isn't installed, it can't do the precision here, or it can't read the network.
+    """
+    check_precision(description.engine, description.precision)
+    try:
+        if description.engine == "openvino":
+            return OpenVinoEngine(description, folder, threads)
+        return OnnxEngine(folder, threads)
+    except ImportError:
+        raise _not_installed(description.engine) from None
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:200]
+        raise BackboneError(
+            f"{description.engine} can't read the network in {folder} ({first}). Delete that folder and run again."
+        ) from None
+
+
+def check_precision(engine: str, precision: str) -> None:
+    """Check that this machine can compute at a precision with an engine.
+
+    Raises:
+        BackboneError: it can't; the text says what can.
+    """
+    if precision == "fp32":
+        return
+    if engine != "openvino":
+        raise BackboneError(
+            f"The engine {engine} has no {precision} on CPUs. Set backbone.engine to openvino or backbone.precision to fp32."
+        )
+    try:
+        import openvino
+    except ImportError:
+        raise _not_installed(engine) from None
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise BackboneError(
+            "This machine's CPU has no bf16 (avx512_bf16 or amx_bf16), which this backbone computes with. "
+            "Run it on one that has, or set backbone.precision to fp32, which is another backbone."
+        )
+
+
+def _not_installed(engine: str) -> BackboneError:
+    return BackboneError(f"The engine {engine} isn't installed. Install it with: pip install {engine}")
+
+
+class Backbone:
+    """A frozen network at work: pictures in, 13-bit integers out. Needs no torch."""
+
+    def __init__(self, description: BackboneDescription, engine: Engine) -> None:
+        self.description = description
+        self._engine = engine
+
+    @classmethod
+    def load(cls, where: Objects | Path, digest: str, threads: int) -> "Backbone":
+        """Load a backbone from a store, from its own folder, or from a folder of backbones.
+
+        Raises:
+            BackboneError: it isn't there, is damaged, or can't be run on this machine.
+        """
+        folder = _folder(where, digest)
+        description = read_description(folder, digest)
+        return cls(description, open_engine(description, folder, threads))
+
+    @property
+    def digest(self) -> str:
+        """The digest that names this backbone."""
+        return self.description.digest
+
+    @property
+    def dims(self) -> int:
+        """Length of a vector."""
+        return self.description.dims
+
+    def preprocess(self, data: bytes) -> Pixels:
+        """Return an encoded picture as this network's input, uint8 [crop, crop, 3].
+
+        Raises:
+            ImageRejected: the bytes are no picture, are cut short, or hold too many pixels.
+        """
+        return preprocess(data, self.description.preprocessing.resize, self.description.preprocessing.crop)
+
+    def embed(self, batch: Pixels) -> Vectors:
+        """Return the vectors, int16 [n, d], of preprocessed images, uint8 [n, crop, crop, 3]."""
+        return self.embed_counted(batch)[0]
+
+    def embed_counted(self, batch: Pixels) -> tuple[Vectors, int]:
+        """Return what :meth:`embed` does, and how many values had to be clipped."""
+        side = self.description.preprocessing.crop
+        if batch.dtype != np.uint8 or batch.shape[1:] != (side, side, 3):
+            raise BackboneError(
+                f"This backbone takes images as uint8 [n, {side}, {side}, 3], not {batch.dtype} {list(batch.shape)}."
+            )
+        if not len(batch):
+            return np.empty((0, self.dims), np.int16), 0
+        return quantise(self._features(batch), self.description.scale)
+
+    def _features(self, batch: Pixels) -> npt.NDArray[np.float32]:
+        """Compute whole groups at once and what remains one by one, so that two sizes are all that is ever compiled."""
+        whole = len(batch) - len(batch) % self.description.group
+        bounds = [*range(0, whole, self.description.group), *range(whole, len(batch) + 1)]
+        return np.concatenate([self._engine.run(batch[start:stop]) for start, stop in itertools.pairwise(bounds)])
+
+
+def _folder(where: Objects | Path, digest: str) -> Path:
+    if isinstance(where, Objects):
+        return where.folder(f"backbones/{digest}")
+    return where if (where / MARKER).is_file() else where / digest
