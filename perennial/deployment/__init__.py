@@ -1,0 +1,1 @@
+"""Releases and how an endpoint comes to serve them: staged, verified, shifted, stable, or taken back with a reason."""

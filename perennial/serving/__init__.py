@@ -1,0 +1,1 @@
+"""The endpoint: releases in one server process, answered over KServe's protocols."""

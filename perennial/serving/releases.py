@@ -1,0 +1,142 @@
+"""Reading a release: the immutable folder that an endpoint serves.
+
+::
+
+    releases/<endpoint>/<digest>/
+      release.json                 tasks → model, version and backbone; the server's code; every other file's sha256
+      heads/<task>/                model.json, head.safetensors
+      golden.json, golden/*.jpg    images with the answers that were computed offline
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from perennial.backbones.engines import Backbone
+from perennial.catalog.digests import digest_of
+from perennial.catalog.objects import Objects
+from perennial.errors import ModelError, ObjectMissing
+from perennial.learning.head import Head
+
+FORMAT = 1
+FILE = "release.json"
+GOLDEN = "golden.json"
+
+
+class ServedModel(BaseModel):
+    """What answers for one task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    version: int
+    backbone: str
+
+
+class ReleaseFile(BaseModel):
+    """The content of ``release.json``; its digest names the release."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    endpoint: str
+    tasks: dict[str, ServedModel]
+    code: str
+    files: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of the canonical JSON, which covers every file of the release."""
+        return digest_of(self.model_dump(mode="json"))
+
+
+class GoldenImage(BaseModel):
+    """An image of a release with the probabilities that were computed offline, by class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: str
+    task: str
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release in memory, ready to answer."""
+
+    digest: str
+    tasks: Mapping[str, ServedModel]
+    heads: Mapping[str, Head]
+    backbones: Mapping[str, Backbone]
+
+
+def release_prefix(endpoint: str, digest: str) -> str:
+    """Return where a release lies in the store."""
+    return f"releases/{endpoint}/{digest}"
+
+
+def read_release(objects: Objects, endpoint: str, digest: str) -> tuple[Path, ReleaseFile]:
+    """Return a release's folder on this machine and what it holds, after checking every file of it.
+
+    Raises:
+        ModelError: the release is missing, truncated, changed, or from a newer version.
+    """
+    prefix = release_prefix(endpoint, digest)
+    try:
+        folder = objects.folder(prefix)
+        file = _parse((folder / FILE).read_bytes(), prefix)
+        wrong = [name for name, sha in file.files.items() if hashlib.sha256((folder / name).read_bytes()).hexdigest() != sha]
+    except (OSError, ObjectMissing) as error:
+        raise _damaged(prefix, f"is incomplete ({error})") from None
+    if wrong or file.digest != digest:
+        raise _damaged(prefix, f"was changed after it was made ({', '.join(wrong or [FILE])} differs)")
+    return folder, file
+
+
+def read_golden(folder: Path) -> list[GoldenImage]:
+    """Return the golden images of a release's folder; the pictures are ``golden/<image>.jpg`` beside them."""
+    return [GoldenImage.model_validate(entry) for entry in json.loads((folder / GOLDEN).read_text(encoding="utf-8"))]
+
+
+def load_release(objects: Objects, endpoint: str, digest: str, backbones: dict[str, Backbone], threads: int) -> Release:
+    """Load a release and the backbones that it names; ``backbones`` keeps those that are loaded already.
+
+    Raises:
+        ModelError: the release is damaged.
+        BackboneError: one of its backbones is missing or damaged.
+    """
+    folder, file = read_release(objects, endpoint, digest)
+    for served in file.tasks.values():
+        if served.backbone not in backbones:
+            backbones[served.backbone] = Backbone.load(objects, served.backbone, threads)
+    return Release(
+        digest=digest,
+        tasks=file.tasks,
+        heads={task: Head.load(folder / "heads" / task) for task in file.tasks},
+        backbones={task: backbones[served.backbone] for task, served in file.tasks.items()},
+    )
+
+
+def _parse(data: bytes, prefix: str) -> ReleaseFile:
+    try:
+        document: Any = json.loads(data)
+        newer = isinstance(document, dict) and isinstance(document.get("format"), int) and document["format"] > FORMAT
+        if newer:
+            raise ModelError(
+                f"The release {prefix} has format {document['format']}, this version reads {FORMAT}. Update Perennial."
+            )
+        return ReleaseFile.model_validate(document)
+    except (ValueError, ValidationError) as error:
+        raise _damaged(prefix, f"has no readable {FILE} ({str(error).splitlines()[0]})") from None
+
+
+def _damaged(prefix: str, seen: str) -> ModelError:
+    return ModelError(
+        f"The release {prefix} {seen}. Delete that folder in the store and deploy again, "
+        "or go back with 'perennial rollback TASK VERSION'."
+    )
