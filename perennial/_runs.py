@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 LONGEST_TAG = 8000
 _LONGEST_PARAM = 6000
-_PART = "~"
+_PART = "/"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def run_metrics(run: Run) -> dict[str, float]:
 
 
 def split_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return tags none of which is longer than MLflow takes: a long one goes on under ``key~1``, ``key~2``."""
+    """Return tags none of which is longer than MLflow takes: a long one goes on under ``key/1``, ``key/2``."""
     return {
         f"{key}{_PART}{part}" if part else key: value[part * LONGEST_TAG :][:LONGEST_TAG]
         for key, value in tags.items()
