@@ -6,6 +6,7 @@ primary key: concurrent merges of the same key then conflict instead of both ins
 
 from __future__ import annotations
 
+import functools
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from perennial.catalog.upkeep import but_for_conflicts, tidy
 from perennial.errors import CatalogError
 
 if TYPE_CHECKING:
+    import lance
     from lance import LanceDataset
 
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true", "lance-schema:unenforced-primary-key:position": "1"}
@@ -131,7 +133,7 @@ class Table:
 
         with self.told("opening", writing=False):
             try:
-                return lance.dataset(self._uri, storage_options=self._options)
+                return lance.dataset(self._uri, storage_options=self._options, session=_session())
             except ValueError as error:
                 if "was not found" not in str(error):
                     raise
@@ -148,7 +150,7 @@ class Table:
         with self.told("making", writing=True), but_for_conflicts():
             lance.write_dataset(empty, self._uri, storage_options=self._options, enable_stable_row_ids=True)
         with self.told("opening", writing=False):
-            return lance.dataset(self._uri, storage_options=self._options)
+            return lance.dataset(self._uri, storage_options=self._options, session=_session())
 
     def _merge(self, dataset: LanceDataset, rows: pa.Table) -> int | None:
         """Insert what is new by key into the version that ``dataset`` shows; None where another writer got in between."""
@@ -160,6 +162,14 @@ class Table:
             if added:
                 tidy(dataset, self.layout.indexed, self.layout.fragment_rows)
         return added
+
+
+@functools.cache
+def _session() -> lance.Session:
+    """Return this process's cache of index pages and table metadata."""
+    import lance
+
+    return lance.Session()
 
 
 def among(column: str, values: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lance import LanceDataset
 
 SMALL_FRAGMENTS = 16
+ALL_PARTS = 1_000
 KEPT_VERSIONS = timedelta(hours=1)
 """How long a version stays readable; a reader opens the newest one for each call, so none is pinned for longer."""
 
@@ -28,19 +29,25 @@ def but_for_conflicts() -> Iterator[None]:
 
 
 def tidy(dataset: LanceDataset, indexed: Sequence[str], fragment_rows: int) -> None:
-    """Make the indices that are missing; once small fragments have piled up, merge them and index what isn't yet.
+    """Index the rows that aren't yet; once small fragments have piled up, merge them and the parts of the indices.
 
-    A full fragment is never rewritten, so that upkeep costs the same whatever the history. Where another
-    writer comes first, the work is left to it.
+    A merge by key scans what isn't indexed, so each write is indexed at once, as a part of its own. A full
+    fragment is never rewritten. Where another writer comes first, the work is left to it.
     """
     with but_for_conflicts():
         dataset.checkout_latest()
-        there = {name for index in dataset.describe_indices() for name in index.field_names}
-        for column in indexed:
-            if column not in there:
-                dataset.create_scalar_index(column, "BTREE")
+        _index(dataset, indexed)
         small = [part for part in dataset.get_fragments() if part.metadata.num_rows < fragment_rows]
-        if len(small) >= SMALL_FRAGMENTS:
-            dataset.optimize.compact_files(target_rows_per_fragment=fragment_rows)
-            dataset.optimize.optimize_indices()
-            dataset.cleanup_old_versions(KEPT_VERSIONS)
+        if len(small) < SMALL_FRAGMENTS:
+            dataset.optimize.optimize_indices(num_indices_to_merge=0)
+            return
+        dataset.optimize.optimize_indices(num_indices_to_merge=ALL_PARTS)
+        dataset.optimize.compact_files(target_rows_per_fragment=fragment_rows)
+        dataset.cleanup_old_versions(KEPT_VERSIONS)
+
+
+def _index(dataset: LanceDataset, columns: Sequence[str]) -> None:
+    there = {name for index in dataset.describe_indices() for name in index.field_names}
+    for column in columns:
+        if column not in there:
+            dataset.create_scalar_index(column, "BTREE")
