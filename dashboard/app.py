@@ -1,0 +1,21 @@
+"""The router: the list of pages, the task they are about, and a sentence where something can't be read."""
+
+import streamlit as st
+
+from dashboard import frame
+from perennial.errors import PerennialError
+
+PAGES = (
+    ("views/classes.py", "Classes", ":material/stacked_bar_chart:"),
+    ("views/predict.py", "Predict", ":material/image_search:"),
+)
+
+st.set_page_config("Perennial", ":material/potted_plant:", layout="wide")
+page = st.navigation([st.Page(path, title=title, icon=icon) for path, title, icon in PAGES])
+try:
+    if frame.choose_task():
+        page.run()
+    else:
+        frame.say_empty()
+except PerennialError as error:
+    st.error(str(error), icon=":material/error:")

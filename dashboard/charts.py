@@ -1,0 +1,154 @@
+"""The charts, drawn with Altair in colours that read on light and dark ground; without Streamlit."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import altair as alt
+
+from dashboard.comparison import ClassRecall, DayScore
+from dashboard.data import ClassCount
+from dashboard.endpoint import Probability
+from dashboard.periods import Period
+
+CHAMPION, FIRST = "Champion now", "First model"
+ACCENT, MUTED = "#3f9e74", "#98a29c"
+SPLITS = {"train": "learnt", "calibrate": "calibration", "hold_out": "held out"}
+SPLIT_COLOURS = ("#3f9e74", "#d9a441", "#6f8fc9")
+ROW_HEIGHT, HEIGHT = 30, 260
+DATES: dict[Period, str] = {"day": "%-d %b", "week": "%-d %b", "month": "%b %Y"}
+
+
+def class_balance(counts: Sequence[ClassCount]) -> alt.Chart:
+    """Draw a bar a class, its parts by split."""
+    rows = [{"class": count.cls, "split": SPLITS[count.split], "images": count.images} for count in counts]
+    order = list(dict.fromkeys(count.cls for count in counts))
+    parts = list(SPLITS.values())
+    return (
+        alt.Chart(alt.Data(values=rows), height=alt.Step(ROW_HEIGHT))
+        .mark_bar(height={"band": 0.66})
+        .transform_calculate(place=f"indexof({parts}, datum.split)")
+        .encode(
+            x=alt.X("sum(images):Q", title="images", axis=_counts()),
+            y=alt.Y("class:N", title=None, sort=order, axis=_names()),
+            color=alt.Color("split:N", title=None, scale=alt.Scale(domain=parts, range=list(SPLIT_COLOURS)), legend=_legend()),
+            order=alt.Order("place:Q"),
+            tooltip=["class:N", "split:N", alt.Tooltip("images:Q", format=",")],
+        )
+    )
+
+
+def arrivals(counts: Sequence[tuple[dt.date, int]], period: Period) -> alt.Chart:
+    """Draw how many images were published, by period."""
+    rows = [{"day": day.isoformat(), "until": _next(day, period).isoformat(), "images": images} for day, images in counts]
+    return (
+        alt.Chart(alt.Data(values=rows), height=HEIGHT)
+        .mark_bar(color=ACCENT)
+        .encode(
+            x=_time(period),
+            x2="until:T",
+            y=alt.Y("images:Q", title="images", axis=_counts()),
+            tooltip=[_when(period), alt.Tooltip("images:Q", format=",")],
+        )
+    )
+
+
+def recalls(classes: Sequence[ClassRecall]) -> alt.LayerChart:
+    """Draw each class's recall under both models, joined by a line."""
+    judged = sorted((row for row in classes if row.champion is not None), key=lambda row: -row.images)
+    rows = [
+        {"class": row.cls, "images": row.images, "model": name, "recall": value}
+        for row in judged
+        for name, value in ((FIRST, row.first), (CHAMPION, row.champion))
+    ]
+    share = alt.X("recall:Q", title="recall", axis=_shares(), scale=alt.Scale(domain=[0, 1]))
+    classes_axis = alt.Y("class:N", title=None, sort=[row.cls for row in judged], axis=_names())
+    base = alt.Chart(alt.Data(values=rows), height=alt.Step(ROW_HEIGHT))
+    line = base.mark_rule(color=MUTED, opacity=0.6, strokeWidth=2).encode(x="min(recall):Q", x2="max(recall):Q", y=classes_axis)
+    points = base.mark_point(filled=True, size=110, opacity=1).encode(
+        x=share,
+        y=classes_axis,
+        color=_models(),
+        tooltip=["class:N", "model:N", alt.Tooltip("recall:Q", format=".0%"), alt.Tooltip("images:Q", title="held-out images")],
+    )
+    return alt.layer(line, points)
+
+
+def accuracy(scores: Sequence[DayScore], period: Period) -> alt.Chart:
+    """Draw both models' accuracy on the held-out images of each period."""
+    rows = [
+        {"day": score.day.isoformat(), "images": score.images, "model": name, "accuracy": right / score.images}
+        for score in scores
+        for name, right in ((FIRST, score.first_right), (CHAMPION, score.champion_right))
+    ]
+    return (
+        alt.Chart(alt.Data(values=rows), height=HEIGHT)
+        .mark_line(point=alt.OverlayMarkDef(filled=True, size=60), strokeWidth=2.5)
+        .encode(
+            x=_time(period),
+            y=alt.Y("accuracy:Q", title="accuracy", axis=_shares(), scale=alt.Scale(domain=[0, 1])),
+            color=_models(),
+            tooltip=[
+                _when(period),
+                "model:N",
+                alt.Tooltip("accuracy:Q", format=".0%"),
+                alt.Tooltip("images:Q", title="held-out images"),
+            ],
+        )
+    )
+
+
+def probabilities(answers: Sequence[Probability]) -> alt.LayerChart:
+    """Draw the probability of each class, the likeliest on top and in colour."""
+    likeliest = max(answers, key=lambda answer: answer.value).cls
+    rows = [{"class": a.cls, "probability": a.value, "likeliest": a.cls == likeliest, "text": percent(a.value)} for a in answers]
+    order = [a.cls for a in sorted(answers, key=lambda answer: -answer.value)]
+    base = alt.Chart(alt.Data(values=rows), height=alt.Step(ROW_HEIGHT + 4)).encode(
+        x=alt.X("probability:Q", title=None, axis=_shares(), scale=alt.Scale(domain=[0, 1.08], nice=False)),
+        y=alt.Y("class:N", title=None, sort=order, axis=_names()),
+        tooltip=["class:N", alt.Tooltip("probability:Q", format=".1%")],
+    )
+    colour = alt.condition("datum.likeliest", alt.value(ACCENT), alt.value(MUTED))
+    bars = base.mark_bar(height={"band": 0.66}, cornerRadiusEnd=3).encode(color=colour)
+    return alt.layer(bars, base.mark_text(align="left", dx=6, fontSize=13, color=MUTED).encode(text="text:N"))
+
+
+def percent(share: float) -> str:
+    """Return a share as people read it: "87 %", "<1 %"."""
+    return "<1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
+
+
+def _models() -> alt.Color:
+    scale = alt.Scale(domain=[FIRST, CHAMPION], range=[MUTED, ACCENT])
+    return alt.Color("model:N", title=None, scale=scale, legend=_legend())
+
+
+def _time(period: Period) -> alt.X:
+    axis = alt.Axis(format=DATES[period], labelAngle=0, labelOverlap=True, grid=False, tickCount=8)
+    return alt.X("day:T", title=None, axis=axis)
+
+
+def _when(period: Period) -> alt.Tooltip:
+    title = {"day": "day", "week": "week from", "month": "month"}[period]
+    return alt.Tooltip("day:T", title=title, format="%b %Y" if period == "month" else "%-d %b %Y")
+
+
+def _next(day: dt.date, period: Period) -> dt.date:
+    if period == "month":
+        return (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+    return day + dt.timedelta(days={"day": 1, "week": 7}[period])
+
+
+def _legend() -> alt.Legend:
+    return alt.Legend(orient="top", direction="horizontal", symbolType="circle")
+
+
+def _names() -> alt.Axis:
+    return alt.Axis(ticks=False, domain=False, labelLimit=180, labelPadding=8)
+
+
+def _counts() -> alt.Axis:
+    return alt.Axis(format=",d", tickMinStep=1, tickCount=5)
+
+
+def _shares() -> alt.Axis:
+    return alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1])

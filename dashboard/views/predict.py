@@ -1,0 +1,81 @@
+"""Predict: a picture, and what the running endpoint says of it."""
+
+import streamlit as st
+
+from dashboard import charts, endpoint, frame, wording
+from dashboard.data import Example
+from perennial.errors import EndpointError, ImageRejected
+from perennial.settings import Settings
+from perennial.sources.images import MAX_BYTES, normalise
+
+SHOWN, NUMBER = "predict_shown", "predict_number"
+MIB = 2**20
+
+
+def render() -> None:
+    """Draw the page."""
+    settings, task = Settings.load(), frame.chosen_task()
+    st.title("Predict")
+    st.caption(f"Drop a picture, and the endpoint of {task} says what it shows.")
+    examples = frame.examples(settings, task)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        file = st.file_uploader(
+            "A picture: JPEG, PNG or WebP",
+            key="predict_file",
+            on_change=_show,
+            args=("file",),
+            max_upload_size=MAX_BYTES // MIB,
+        )
+        st.button("Take an example", key="predict_example", icon=":material/shuffle:", on_click=_next, disabled=not examples)
+    example = _example(examples)
+    data = frame.pixels(settings, example.image) if example else file.getvalue() if file else None
+    if data is None:
+        right.caption("An example is an image that no model has learnt from.")
+        return
+    try:
+        left.image(normalise(data).jpeg, caption=_caption(example), width="stretch")
+        with right:
+            _answer(endpoint.ask(settings, task, data), example)
+    except (ImageRejected, EndpointError) as error:
+        right.error(str(error), icon=":material/error:")
+
+
+def _answer(answer: endpoint.Answer, example: Example | None) -> None:
+    """Show what the endpoint says, how sure it is, and who says so."""
+    st.subheader(wording.plain(answer.cls), anchor=False)
+    likeliest = max(entry.value for entry in answer.probabilities)
+    st.markdown(f"Probability **{charts.percent(likeliest)}**, by version {answer.model_version} of the model.")
+    if example:
+        agrees = "agrees" if example.cls == answer.cls else "differs"
+        st.markdown(f"The image's label is **{wording.plain(example.cls)}**: the answer {agrees}.")
+    if answer.unfamiliar:
+        st.warning(
+            "**Unfamiliar.** This picture is unlike anything that the model has learnt; don't rely on the answer.",
+            icon=":material/question_mark:",
+        )
+    st.altair_chart(charts.probabilities(answer.probabilities), alt="Probability of each class")
+    st.caption(f"Release {answer.release[:12]}")
+
+
+def _show(what: str) -> None:
+    st.session_state[SHOWN] = what
+
+
+def _next() -> None:
+    st.session_state[NUMBER] = st.session_state.get(NUMBER, -1) + 1
+    _show("example")
+
+
+def _example(examples: list[Example]) -> Example | None:
+    """Return the example that was asked for last; None where a file came after it."""
+    if st.session_state.get(SHOWN) != "example" or not examples:
+        return None
+    return examples[int(st.session_state[NUMBER]) % len(examples)]
+
+
+def _caption(example: Example | None) -> str | None:
+    return f"A held-out image of {wording.date(example.published)}" if example else None
+
+
+render()
