@@ -1,6 +1,6 @@
 """Release the challenger: canary, verify, shift, alias."""
 
-from components.step import component
+from components.base import component
 
 
 @component

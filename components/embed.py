@@ -1,16 +1,15 @@
 """Turn new images into embeddings, each once."""
 
-from components.step import component
+from components.base import component
 
 
 @component
 def embed(task: str, run: str) -> None:
     """Embed labelled images that have no embedding under the task's backbone."""
+    from components.step import Step
     from perennial.backbones.embed import embed_missing
     from perennial.backbones.engines import Backbone
     from perennial.backbones.export import ensure
-
-    from components.step import Step
 
     with Step("embed", task, run) as step:
         digest = ensure(step.task.backbone, step.objects)

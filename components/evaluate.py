@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from components.step import component
+from components.base import component
 
 
 @component
@@ -10,15 +10,14 @@ def evaluate(
     task: str, run: str, challenger: str, metrics: dsl.Output[dsl.Metrics], confusion: dsl.Output[dsl.ClassificationMetrics]
 ) -> None:
     """Write the evaluation, and the figures that KFP's page shows."""
-    from perennial.evaluation.compare import evaluate as compare
-
     from components.step import Step
+    from perennial.evaluation.compare import evaluate as compare
 
     with Step("evaluate", task, run) as step:
         trained = step.run.read("train")
         evaluation = compare(step.task, step.catalog, challenger, trained["champion"], tuple(trained["batches"]))
         figures = evaluation.challenger
-        for name in ("balanced_accuracy", "macro_f1", "top3_accuracy", "calibration_error"):
+        for name in ("balanced_accuracy", "macro_f1", "top_3", "calibration_error"):
             metrics.log_metric(name, getattr(figures, name))
-        confusion.log_confusion_matrix(list(step.task.classes), figures.confusion)
+        confusion.log_confusion_matrix(list(step.task.classes), [list(row) for row in figures.confusion])
         step.done(f"balanced accuracy {figures.balanced_accuracy:.3f}", evaluation=evaluation.model_dump(mode="json"))

@@ -1,14 +1,13 @@
 """Label new images by the task's rule."""
 
-from components.step import component
+from components.base import component
 
 
 @component
 def label(task: str, run: str) -> None:
     """Append label events for images that have none."""
-    from perennial.sources.label import label as apply_rule
-
     from components.step import Step
+    from perennial.sources.label import label as apply_rule
 
     with Step("label", task, run) as step:
         batch = apply_rule(step.task, step.catalog)

@@ -1,6 +1,6 @@
 """Record how the run ended, whatever became of it."""
 
-from components.step import component
+from components.base import component
 
 
 @component

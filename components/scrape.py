@@ -1,15 +1,14 @@
 """Take in what is new at the task's sources."""
 
-from components.step import component
+from components.base import component
 
 
 @component
 def scrape(task: str, run: str) -> bool:
     """Return whether there is anything to learn, from now or left over from a run that didn't end."""
-    from perennial.sources.scrape import scrape as scrape_sources
-
     from components.step import Step
     from perennial.operations.runs import begin, goes_on
+    from perennial.sources.scrape import scrape as scrape_sources
 
     with Step("scrape", task, run) as step:
         unfinished = begin(step.run)

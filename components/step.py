@@ -4,13 +4,9 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from kfp import dsl
-
-from perennial import __version__
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.errors import PerennialError
@@ -19,15 +15,10 @@ from perennial.processes import die_with
 from perennial.settings import Settings
 from perennial.task import load_task
 
-IMAGE = os.environ.get("PERENNIAL_IMAGE", f"perennial-step:{__version__}")
-"""Image of the steps on a cluster; it carries kfp and this package, so that nothing is installed when a step starts."""
-
 RUNNER_PID = "PERENNIAL_RUNNER_PID"
 """Variable by which a local run tells its steps whose end is theirs too."""
 
 PROGRESS_S = 0.5
-
-component: Callable[..., Any] = functools.partial(dsl.component, base_image=IMAGE, install_kfp_package=False)
 
 
 class Step:

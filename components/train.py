@@ -1,6 +1,6 @@
 """Bring the champion up to date with what it hasn't learnt."""
 
-from components.step import component
+from components.base import component
 
 
 @component

@@ -16,8 +16,9 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.catalog.quarantine import quarantined
 from perennial.catalog.rows import Batch
-from perennial.evaluation.bootstrap import paired_interval
-from perennial.evaluation.compare import score_before_learning
+from perennial.evaluation.bootstrap import Answers, paired
+from perennial.evaluation.prequential import Scores, score_before_learning
+from perennial.learning.model import load_model
 from perennial.registry import RecordedRun, Registry
 from perennial.settings import Settings
 from perennial.task import Task
@@ -27,12 +28,11 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Scored:
-    """One batch under two models: the post of each image, and whether each model was right."""
+    """One batch, as the champion and the first model answered it before it was learnt."""
 
     batch: Batch
-    posts: np.ndarray
-    champion: np.ndarray
-    frozen: np.ndarray
+    champion: Scores
+    frozen: Scores
 
 
 def report(task: Task, settings: Settings) -> Facts:
@@ -83,28 +83,31 @@ def render(facts: Facts) -> Any:
 def _score(catalog: Catalog, task: Task, runs: list[RecordedRun], batches: list[Batch], frozen: str) -> Iterator[_Scored]:
     """Score each batch under the champion of the first run that took it in."""
     known = {batch.id: batch for batch in batches}
+    first = load_model(catalog.objects, task.name, frozen).head()
     seen: set[str] = set()
     for run in runs:
         champion = run.tags.get("champion_before", "")
         fresh = [batch for batch in run.tags.get("batches", "").split() if batch not in seen and batch in known]
         seen.update(fresh)
-        for batch in (known[name] for name in fresh if champion and known[name].status == "open"):
-            before = score_before_learning(catalog, task, champion, batch.id)
-            first = score_before_learning(catalog, task, frozen, batch.id)
-            yield _Scored(batch, np.asarray(before.posts), np.asarray(before.correct), np.asarray(first.correct))
+        open_batches = [known[name] for name in fresh if known[name].status == "open"]
+        head = load_model(catalog.objects, task.name, champion).head() if champion and open_batches else None
+        for batch in open_batches if head else ():
+            scores = [score_before_learning(task, catalog, one, batch.id) for one in (head, first)]
+            yield _Scored(batch, *scores)
 
 
 def _margin(scored: list[_Scored]) -> Facts:
     if not scored:
         return {"champion_accuracy": None, "frozen_accuracy": None, "margin_interval": None}
-    champion = np.concatenate([entry.champion for entry in scored]).astype(float)
-    frozen = np.concatenate([entry.frozen for entry in scored]).astype(float)
-    posts = np.concatenate([entry.posts for entry in scored])
-    low, high = paired_interval(champion - frozen, posts)
+    posts = [post for entry in scored for post in entry.champion.posts]
+    classes = np.concatenate([entry.champion.classes for entry in scored])
+    champion = np.concatenate([entry.champion.correct for entry in scored])
+    frozen = np.concatenate([entry.frozen.correct for entry in scored])
+    margin = paired(Answers(posts, classes, frozen, champion), balanced=False)
     return {
         "champion_accuracy": round(float(champion.mean()), 4),
         "frozen_accuracy": round(float(frozen.mean()), 4),
-        "margin_interval": [round(low, 4), round(high, 4)],
+        "margin_interval": [round(margin.low, 4), round(margin.high, 4)] if margin else None,
     }
 
 
@@ -112,9 +115,9 @@ def _day(entry: _Scored) -> Facts:
     return {
         "first": str(entry.batch.first),
         "last": str(entry.batch.last),
-        "images": len(entry.posts),
-        "champion_accuracy": round(float(entry.champion.mean()), 4),
-        "frozen_accuracy": round(float(entry.frozen.mean()), 4),
+        "images": len(entry.champion.images),
+        "champion_accuracy": round(float(entry.champion.correct.mean()), 4),
+        "frozen_accuracy": round(float(entry.frozen.correct.mean()), 4),
     }
 
 

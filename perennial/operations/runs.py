@@ -85,14 +85,41 @@ def reopen(objects: Objects, task: str, reason: str) -> None:
 
 
 def conclude(run: RunFolder, task: Task, catalog: Catalog, registry: Callable[[], Any]) -> Outcome:
-    """Write how the run ended: always to the store, and to MLflow where something was learnt or a step failed."""
+    """Write how the run ended: always to the store, and to MLflow where something was learnt or a step failed.
+
+    Earlier runs that were killed after they promoted or held something, and before they said so, are recorded as well.
+    """
     outcome = _outcome(run)
     run.write("outcome", {"outcome": outcome.name, "sentence": outcome.sentence})
     if outcome.name not in ("nothing new", "nothing to learn"):
         registry().record(_recorded(run, task, catalog, outcome))
-    if outcome.name not in ("failed", "superseded") and not _left_over(run):
-        _conclude(run, (run.find("scrape") or {}).get("unfinished", ()), task)
+    unfinished = (run.find("scrape") or {}).get("unfinished", ())
+    if outcome.name in ("failed", "superseded"):
+        return outcome
+    if unfinished:
+        served = (run.find("train") or {}).get("champion")
+        _complete([RunFolder(run.objects, run.task, other) for other in unfinished], task, catalog, registry(), served)
+    if not _left_over(run):
+        _conclude(run, unfinished, task)
     return outcome
+
+
+def _complete(unfinished: Sequence[RunFolder], task: Task, catalog: Catalog, registry: Any, served: str | None) -> None:
+    """Record what killed runs brought to an end without saying so, unless a later run did it again and said so.
+
+    ``served`` is the digest of the champion that this run found.
+    """
+    known = {(run.outcome, run.tags.get("challenger"), run.tags.get("held")) for run in registry.runs(task.name)}
+    for run in unfinished:
+        challenger = (run.find("train") or {}).get("challenger")
+        held = " ".join((run.find("gate") or {}).get("verdict", {}).get("batches", []))
+        if challenger and challenger == served and ("promoted", challenger, "") not in known:
+            version = next(version.number for version in registry.versions(task.name) if version.digest == challenger)
+            sentence = f"version {version} serves; the run was interrupted before it said so"
+            run.write("deploy", {"outcome": "promoted", "version": version, "sentence": sentence})
+        elif not held or any(outcome == "held" and other == held for outcome, _, other in known):
+            continue
+        registry.record(_recorded(run, task, catalog, _outcome(run)))
 
 
 def _outcome(run: RunFolder) -> Outcome:
@@ -124,7 +151,7 @@ def _recorded(run: RunFolder, task: Task, catalog: Catalog, outcome: Outcome) ->
     tags = {
         "sentence": outcome.sentence,
         "batches": " ".join(batches),
-        "held": " ".join(judged.get("verdict", {}).get("held", [])),
+        "held": " ".join(judged.get("verdict", {}).get("batches", [])),
         "challenger": trained.get("challenger") or "",
         "champion_before": trained.get("champion") or "",
         "version": str(deployed.get("version") or ""),
@@ -170,7 +197,7 @@ def _left_over(run: RunFolder) -> bool:
     judged = run.find("gate")
     if not judged or judged["verdict"]["outcome"] != "hold":
         return False
-    return set(run.read("train")["batches"]) > set(judged["verdict"]["held"])
+    return set(run.read("train")["batches"]) > set(judged["verdict"]["batches"])
 
 
 def _conclude(run: RunFolder, unfinished: Sequence[str], task: Task) -> None:
