@@ -15,6 +15,7 @@ from perennial.sources.fetch import Fetcher
 from perennial.sources.images import MAX_BYTES
 from perennial.sources.posts import ImageRef, Known, Post
 
+MAX_LISTING_PAGES = 2000
 _DRAWN = re.compile(r"-(plan|section|elevation|axonometric|diagram|model|sketch|detail)(-\d+)?(\.jpg)?$")
 _METAS = {
     "project-location": "location",
@@ -53,8 +54,8 @@ class ArchDailySource:
             SourceError: the listing can't be read, or its shape isn't the known one.
         """
         oldest = known.watermark - self._overlap if known.watermark else datetime.date.min
-        page, seen = 1, set[str]()
-        while True:
+        seen = set[str]()
+        for page in range(1, MAX_LISTING_PAGES + 1):
             entries = self._listing(page)
             posts = [post for post in map(self._listed, entries) if post]
             fresh = [post for post in posts if post.id not in seen]
@@ -62,7 +63,6 @@ class ArchDailySource:
             yield from (post for post in fresh if post.published >= oldest and not known.has(post))
             if not fresh or fresh[-1].published < oldest:
                 return
-            page += 1
 
     def complete(self, post: Post) -> Post:
         """Return the post with what its page and its gallery say.

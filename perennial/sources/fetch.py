@@ -88,7 +88,9 @@ class Fetcher:
                         return _body(url, answer, max_bytes)
                     url = urljoin(url, answer.headers["location"])
             except (httpx.TransportError, httpx.DecodingError) as error:
-                raise _Transient(f"{_host_of(url)} doesn't answer ({error}). Check that the site is up, then run again.") from None
+                raise _Transient(
+                    f"{_host_of(url)} doesn't answer ({error}). Check that the site is up, then run again."
+                ) from None
             except httpx.InvalidURL:
                 raise Gone(f"{url[:200]} is not an address. The site's pages may have changed shape.") from None
         raise Gone(f"{url} redirects more than {MAX_REDIRECTS} times. Open it in a browser to see where it leads.")

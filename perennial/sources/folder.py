@@ -6,9 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from perennial.errors import ImageRejected, SourceError
+from pydantic import ValidationError
+
+from perennial.errors import ImageRejected, SourceError, TaskError
 from perennial.sources.images import MAX_BYTES
 from perennial.sources.posts import ImageRef, Known, Post
+from perennial.task import Task, save_task
 
 PICTURES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 """Names that are taken for pictures; what lies in them is judged by content."""
@@ -50,7 +53,7 @@ class FolderSource:
             ImageRejected: the file is too large, or can't be read.
         """
         try:
-            with open(self._path / image.location, "rb") as file:
+            with (self._path / image.location).open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise ImageRejected(f"The file can't be read: {error.strerror}. Check its permissions.") from None
@@ -106,10 +109,42 @@ def survey(path: Path, classes: int = 2) -> dict[str, int]:
     return counts
 
 
+def task_from_folder(
+    name: str, path: Path, *, network: str = "resnet50", weights: str = "auto", tasks: Path = Path("tasks")
+) -> Path:
+    """Write a task whose classes are a folder's subfolders with pictures, and return the file.
+
+    Raises:
+        SourceError: the folder has pictures of fewer than two classes.
+        TaskError: there is such a task already, or its name isn't allowed.
+    """
+    target = tasks / f"{name}.yaml"
+    if target.exists():
+        raise TaskError(f"There is a task file {target} already. Give another name, or remove that file.")
+    document = {
+        "name": name,
+        "description": f"The class of a picture, learnt from those in {path}.",
+        "classes": [folder for folder, count in survey(path).items() if count],
+        "label": {"rule": "folder"},
+        "sources": [{"type": "folder", "path": path.resolve()}],
+        "backbone": {"network": network, "weights": weights},
+    }
+    try:
+        task = Task.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise TaskError(f"The {key} {first['input']!r} isn't allowed: {first['msg'].lower()}.") from None
+    save_task(task, target)
+    return target
+
+
 def _check_counts(path: Path, counts: dict[str, int], loose: int, classes: int) -> None:
     filled = [name for name, count in counts.items() if count]
     if not filled and loose and classes:
-        raise SourceError(f"The folder {path} has {loose} pictures but no class subfolders. Move them into one subfolder a class.")
+        raise SourceError(
+            f"The folder {path} has {loose} pictures but no class subfolders. Move them into one subfolder a class."
+        )
     if not filled and not loose:
         raise SourceError(f"The folder {path} has no pictures. Put JPEG, PNG or WebP files into one subfolder a class.")
     if len(filled) < classes:

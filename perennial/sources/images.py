@@ -134,7 +134,7 @@ def _check_still(image: Image.Image, name: str) -> None:
 def _plain(image: Image.Image) -> Image.Image:
     """Decode, shrink, turn upright and bring to sRGB."""
     orientation, profile = _orientation(image), image.info.get("icc_profile")
-    image.draft(None, (2 * LONGEST_SIDE, 2 * LONGEST_SIDE))  # type: ignore[no-untyped-call]
+    image.draft(None, (2 * LONGEST_SIDE, 2 * LONGEST_SIDE))
     image.load()
     picture = _eight_bits(image)
     size = _target(picture.size)

@@ -28,6 +28,10 @@ CHUNK = 64
 Progress = Callable[[int, int], None]
 
 
+def _silent(done: int, total: int) -> None:
+    """Show no progress."""
+
+
 @dataclass(frozen=True)
 class Scraped:
     """What a run took: new posts, new images, images refused, and posts that were known before."""
@@ -55,7 +59,7 @@ class _Taken:
     refused: list[tuple[str, bytes | None, str]] = field(default_factory=list)
 
 
-def scrape(task: Task, catalog: Catalog, *, progress: Progress = lambda done, total: None) -> Scraped:
+def scrape(task: Task, catalog: Catalog, *, progress: Progress = _silent) -> Scraped:
     """Read what is new at each source of a task into the catalog; a run that was killed goes on where it stopped.
 
     An image that can't be taken is put into quarantine with its reason, and the run goes on. ``progress`` gets the posts

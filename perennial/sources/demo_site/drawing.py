@@ -65,7 +65,9 @@ def _interior(style: Style, rng: random.Random) -> Image.Image:
     windows(pen, style, (left + 8, top + 4, right - 8, bottom - 14), mix(style.sky, (255, 255, 255), 0.3), style.trim)
     for _ in range(rng.randint(1, 3)):
         x, y = rng.uniform(30, 180), rng.uniform(118, 150)
-        pen.rectangle((x, y, x + rng.uniform(18, 46), y + rng.uniform(8, 18)), fill=mix(style.roof_colour, style.trim, rng.random()))
+        pen.rectangle(
+            (x, y, x + rng.uniform(18, 46), y + rng.uniform(8, 18)), fill=mix(style.roof_colour, style.trim, rng.random())
+        )
     return picture
 
 

@@ -44,10 +44,11 @@ def project(post: DemoPost, seed: int, url: str) -> str:
         f'<img src="{picture_address(post, seed, index, "thumb_jpg", url)}" alt=""></a>'
         for index in range(len(post.kinds))
     )
+    title, office, place = html.escape(post.title), html.escape(post.office), html.escape(post.place)
     return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(post.title)}</title>\n{tags}\n'
-        f'<meta property="archdaily:type" content="Selected Projects"></head>\n<body><h1 class="afd-title-big">'
-        f'{html.escape(post.title)} / {html.escape(post.office)}</h1>\n<p class="afd-specs__header-location">{html.escape(post.place)}</p>\n'
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n{tags}\n'
+        f'<meta property="archdaily:type" content="Selected Projects"></head>\n'
+        f'<body><h1 class="afd-title-big">{title} / {office}</h1>\n<p class="afd-specs__header-location">{place}</p>\n'
         f'<ul><li class="afd-specs__item"><span class="afd-specs__key">Year:</span> '
         f'<span class="afd-specs__value">{post.day.year}</span></li></ul>\n<div id="gallery-thumbs">{links}</div></body></html>\n'
     )
@@ -67,7 +68,10 @@ def gallery(post: DemoPost, seed: int, url: str) -> str:
     ]
     data = html.escape(json.dumps(items), quote=True)
     title = html.escape(post.title)
-    return f'<!DOCTYPE html>\n<html lang="en"><head><title>{title}</title></head><body><div id="gallery-items" data-images="{data}"></div></body></html>\n'
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><title>{title}</title></head>\n'
+        f'<body><div id="gallery-items" data-images="{data}"></div></body></html>\n'
+    )
 
 
 def picture_address(post: DemoPost, seed: int, index: int, size: str, url: str) -> str:

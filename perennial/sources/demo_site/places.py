@@ -1,7 +1,14 @@
 """Names for the demo site's buildings."""
 
 PLACES = {
-    "africa": ("Lagos, Nigeria", "Nairobi, Kenya", "Cape Town, South Africa", "Cairo, Egypt", "Gando, Burkina Faso", "Dakar, Senegal"),
+    "africa": (
+        "Lagos, Nigeria",
+        "Nairobi, Kenya",
+        "Cape Town, South Africa",
+        "Cairo, Egypt",
+        "Gando, Burkina Faso",
+        "Dakar, Senegal",
+    ),
     "asia": ("Tokyo, Japan", "Shanghai, China", "Mumbai, India", "Seoul, South Korea", "Hanoi, Vietnam", "Bangkok, Thailand"),
     "australia": ("Sydney, Australia", "Melbourne, Australia", "Hobart, Australia", "Auckland, New Zealand"),
     "central-america": ("San José, Costa Rica", "Antigua, Guatemala", "Panama City, Panama", "Havana, Cuba"),
@@ -10,6 +17,20 @@ PLACES = {
     "north-america": ("New York, United States", "Austin, United States", "Toronto, Canada", "Mexico City, Mexico"),
     "south-america": ("São Paulo, Brazil", "Santiago, Chile", "Buenos Aires, Argentina", "Bogotá, Colombia"),
 }
-WORDS = ("Amber", "Birch", "Canal", "Dune", "Elm", "Fjord", "Garden", "Harbour", "Island", "Juniper", "Lantern", "Meadow", "River")
+WORDS = (
+    "Amber",
+    "Birch",
+    "Canal",
+    "Dune",
+    "Elm",
+    "Fjord",
+    "Garden",
+    "Harbour",
+    "Island",
+    "Juniper",
+    "Lantern",
+    "Meadow",
+    "River",
+)
 THINGS = ("House", "Library", "Pavilion", "School", "Museum", "Apartments", "Chapel", "Market", "Station", "Studio", "Tower")
 OFFICES = ("Atelier Nord", "Studio Vela", "Oficina Clara", "Karo Partners", "Tomo and Sons", "Bureau Linden", "Mara Works")

@@ -23,7 +23,12 @@ def roof(pen: ImageDraw.ImageDraw, shape: str, box: Box, fill: Colour, outline: 
         "slab": [(left - 16, top + 2), (left - 16, top - 9), (right + 16, top - 9), (right + 16, top + 2)],
         "gable": [(left - 5, top), (left + wide / 2, top - 1.25 * rise), (right + 5, top)],
         "cone": [(left - 16, top + 10), (left + wide / 2, top - 1.5 * rise), (right + 16, top + 10)],
-        "hip": [(left - 6, top), (left + 0.25 * wide, top - 0.8 * rise), (right - 0.25 * wide, top - 0.8 * rise), (right + 6, top)],
+        "hip": [
+            (left - 6, top),
+            (left + 0.25 * wide, top - 0.8 * rise),
+            (right - 0.25 * wide, top - 0.8 * rise),
+            (right + 6, top),
+        ],
         "mono": [(left - 10, top), (left - 10, top - 0.3 * rise), (right + 12, top - rise), (right + 12, top)],
     }
     if shape != "pagoda":
@@ -38,22 +43,32 @@ def roof(pen: ImageDraw.ImageDraw, shape: str, box: Box, fill: Colour, outline: 
 def texture(pen: ImageDraw.ImageDraw, name: str, box: Box, light: Colour, dark: Colour) -> None:
     """Draw a wall's texture over ``box``."""
     left, top, right, bottom = (round(edge) for edge in box)
-    if name in ("brick", "stripes", "boards"):
-        step = {"brick": 6, "stripes": 4, "boards": 11}[name]
-        for y in range(top + step, bottom, step):
-            pen.line((left, y, right, y), fill=dark if name == "stripes" else light)
+    rows, columns = {"brick": 6, "stripes": 4, "boards": 11}.get(name), {"timber": 6, "glass": 14}.get(name)
+    fill = dark if name in ("stripes", "timber") else light
+    if rows:
+        for y in range(top + rows, bottom, rows):
+            pen.line((left, y, right, y), fill=fill)
+    if columns:
+        for x in range(left, right, columns):
+            pen.line((x, top, x, bottom), fill=fill)
     if name == "brick":
-        for row, y in enumerate(range(top, bottom - 5, 6)):
-            for x in range(left + 5 * (row % 2), right, 10):
-                pen.line((x, y, x, y + 6), fill=light)
-    if name in ("timber", "glass"):
-        for x in range(left, right, 6 if name == "timber" else 14):
-            pen.line((x, top, x, bottom), fill=dark if name == "timber" else light)
+        _joints(pen, (left, top, right, bottom), fill)
     if name == "lattice":
-        for x in range(left - (bottom - top), right, 9):
-            for lean in (1, -1):
-                first, last = (x, x + bottom - top) if lean > 0 else (x + bottom - top, x)
-                _clipped(pen, (first, top), (last, bottom), (left, right), light)
+        _lattice(pen, (left, top, right, bottom), fill)
+
+
+def _joints(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], fill: Colour) -> None:
+    left, top, right, bottom = box
+    for row, y in enumerate(range(top, bottom - 5, 6)):
+        for x in range(left + 5 * (row % 2), right, 10):
+            pen.line((x, y, x, y + 6), fill=fill)
+
+
+def _lattice(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], fill: Colour) -> None:
+    left, top, right, bottom = box
+    for x in range(left - (bottom - top), right, 9):
+        _clipped(pen, (x, top), (x + bottom - top, bottom), (left, right), fill)
+        _clipped(pen, (x + bottom - top, top), (x, bottom), (left, right), fill)
 
 
 def _clipped(

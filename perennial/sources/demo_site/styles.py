@@ -52,7 +52,8 @@ REGIONS: dict[str, Style] = {
     "middle-east": Style((228, 208, 168), (150, 116, 70), (214, 186, 132), (232, 208, 158), (176, 204, 224),
                          ("dome", "dome", "flat"), ("lattice", "plain"), ("palm", "none"), 3, 5, 0.40, 0.9, 0.42, 0.56),
     "north-america": Style((112, 140, 172), (226, 232, 238), (84, 92, 104), (150, 156, 150), (150, 186, 226),
-                           ("flat", "flat", "gable"), ("glass", "glass", "stripes"), ("conifer", "round"), 7, 6, 0.82, 0.0, 0.66, 0.38),
+                           ("flat", "flat", "gable"), ("glass", "glass", "stripes"), ("conifer", "round"),
+                           7, 6, 0.82, 0.0, 0.66, 0.38),
     "south-america": Style((150, 140, 128), (88, 66, 48), (128, 120, 110), (72, 132, 62), (190, 214, 206),
                            ("flat", "slab", "slab"), ("boards", "plain"), ("palm", "round"), 3, 2, 0.92, 0.0, 0.40, 0.66),
 }  # fmt: skip
@@ -61,11 +62,11 @@ SUCCESSOR = {
     "africa": "south-america",
     "asia": "europe",
     "australia": "central-america",
-    "central-america": "asia",
-    "europe": "north-america",
-    "middle-east": "australia",
-    "north-america": "middle-east",
-    "south-america": "africa",
+    "central-america": "africa",
+    "europe": "asia",
+    "middle-east": "north-america",
+    "north-america": "australia",
+    "south-america": "middle-east",
 }
 """Whose way of building a region takes over on the day of the sudden drift."""
 
@@ -79,7 +80,11 @@ def building(region: str, day: datetime.date, rng: random.Random) -> Style:
     tone = rng.gauss(0, 12)
     return replace(
         style,
-        **{name: jitter(getattr(style, name), rng, 13, tone) for name in ("wall", "trim", "roof_colour", "ground", "sky")},
+        wall=jitter(style.wall, rng, 13, tone),
+        trim=jitter(style.trim, rng, 13, tone),
+        roof_colour=jitter(style.roof_colour, rng, 13, tone),
+        ground=jitter(style.ground, rng, 13, tone),
+        sky=jitter(style.sky, rng, 13, tone),
         roofs=(rng.choice(style.roofs),),
         textures=(rng.choice(style.textures),),
         plants=(rng.choice(style.plants),),
@@ -130,11 +135,11 @@ def _sudden(style: Style, successor: Style) -> Style:
     night: Colour = (60, 32, 64)
     return replace(
         successor,
-        wall=_turn(successor.wall, 0.75),
+        wall=_turn(successor.wall, 1.0),
         trim=mix(successor.trim, night, 0.15),
         roof_colour=mix(_turn(successor.roof_colour, -0.5), night, 0.15),
         ground=mix(_turn(successor.ground, -0.6), night, 0.2),
-        sky=mix(_turn(successor.sky, -0.6), sunset, 0.5),
+        sky=mix(_turn(successor.sky, -0.6), sunset, 0.42),
         height=style.height,
         width=style.width,
         dusk=True,
