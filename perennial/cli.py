@@ -61,11 +61,11 @@ def init(
     weights: Annotated[str, typer.Option(help="auto (pretrained), random:SEED, or a .safetensors or .pth file.")] = "auto",
 ) -> None:
     """Write a task for one's own pictures."""
-    from perennial.sources.folder import task_from_folder
+    from perennial.operations.own_pictures import task_from_folder
 
-    settings = Settings.load()
-    path = task_from_folder(name, from_folder, network=network, weights=weights, tasks=settings.tasks)
-    console.print(f"Wrote {path}. Next: perennial run {name} --serve", markup=False)
+    path, counts = task_from_folder(name, from_folder, network=network, weights=weights, tasks=Settings.load().tasks)
+    console.print(f"{path}: {', '.join(f'{cls} ({count})' for cls, count in counts.items())}", markup=False)
+    console.print(f"Next: perennial run {name} --serve", markup=False)
 
 
 @app.command()
