@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import frame
+from dashboard import frame, wording
 from perennial.errors import PerennialError
 
 PAGES = (
@@ -11,11 +11,11 @@ PAGES = (
 )
 
 st.set_page_config("Perennial", ":material/potted_plant:", layout="wide")
-page = st.navigation([st.Page(path, title=title, icon=icon) for path, title, icon in PAGES])
+page = st.navigation({"Perennial": [st.Page(path, title=title, icon=icon) for path, title, icon in PAGES]})
 try:
     if frame.choose_task():
         page.run()
     else:
         frame.say_empty()
 except PerennialError as error:
-    st.error(str(error), icon=":material/error:")
+    st.error(wording.sentence(error), icon=":material/error:")

@@ -14,7 +14,7 @@ CHAMPION, FIRST = "Champion now", "First model"
 ACCENT, MUTED = "#3f9e74", "#98a29c"
 SPLITS = {"train": "learnt", "calibrate": "calibration", "hold_out": "held out"}
 SPLIT_COLOURS = ("#3f9e74", "#d9a441", "#6f8fc9")
-ROW_HEIGHT, HEIGHT = 30, 260
+ROW_HEIGHT, HEIGHT, LABELS = 30, 260, 7
 DATES: dict[Period, str] = {"day": "%-d %b", "week": "%-d %b", "month": "%b %Y"}
 
 
@@ -39,12 +39,12 @@ def class_balance(counts: Sequence[ClassCount]) -> alt.Chart:
 
 def arrivals(counts: Sequence[tuple[dt.date, int]], period: Period) -> alt.Chart:
     """Draw how many images were published, by period."""
-    rows = [{"day": day.isoformat(), "until": _next(day, period).isoformat(), "images": images} for day, images in counts]
+    rows = [{"day": _local(day), "until": _local(_next(day, period)), "images": images} for day, images in counts]
     return (
         alt.Chart(alt.Data(values=rows), height=HEIGHT)
-        .mark_bar(color=ACCENT)
+        .mark_bar(color=ACCENT, orient="vertical", stroke=None, binSpacing=1)
         .encode(
-            x=_time(period),
+            x=_time([day for day, _ in counts], period),
             x2="until:T",
             y=alt.Y("images:Q", title="images", axis=_counts()),
             tooltip=[_when(period), alt.Tooltip("images:Q", format=",")],
@@ -76,7 +76,7 @@ def recalls(classes: Sequence[ClassRecall]) -> alt.LayerChart:
 def accuracy(scores: Sequence[DayScore], period: Period) -> alt.Chart:
     """Draw both models' accuracy on the held-out images of each period."""
     rows = [
-        {"day": score.day.isoformat(), "images": score.images, "model": name, "accuracy": right / score.images}
+        {"day": _local(score.day), "images": score.images, "model": name, "accuracy": right / score.images}
         for score in scores
         for name, right in ((FIRST, score.first_right), (CHAMPION, score.champion_right))
     ]
@@ -84,7 +84,7 @@ def accuracy(scores: Sequence[DayScore], period: Period) -> alt.Chart:
         alt.Chart(alt.Data(values=rows), height=HEIGHT)
         .mark_line(point=alt.OverlayMarkDef(filled=True, size=60), strokeWidth=2.5)
         .encode(
-            x=_time(period),
+            x=_time([score.day for score in scores], period),
             y=alt.Y("accuracy:Q", title="accuracy", axis=_shares(), scale=alt.Scale(domain=[0, 1])),
             color=_models(),
             tooltip=[
@@ -113,8 +113,8 @@ def probabilities(answers: Sequence[Probability]) -> alt.LayerChart:
 
 
 def percent(share: float) -> str:
-    """Return a share as people read it: "87 %", "<1 %"."""
-    return "<1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
+    """Return a share as people read it: "87 %", "<1 %", with a space that doesn't break."""
+    return "<1\u00a0%" if 0 < share < 0.01 else f"{share:.0%}".replace("%", "\u00a0%")
 
 
 def _models() -> alt.Color:
@@ -122,14 +122,22 @@ def _models() -> alt.Color:
     return alt.Color("model:N", title=None, scale=scale, legend=_legend())
 
 
-def _time(period: Period) -> alt.X:
-    axis = alt.Axis(format=DATES[period], labelAngle=0, labelOverlap=True, grid=False, tickCount=8)
+def _time(days: Sequence[dt.date], period: Period) -> alt.X:
+    """Return the axis of time, with a few of the days themselves as its labels."""
+    step = -(-len(days) // LABELS)
+    named = [alt.DateTime(year=day.year, month=day.month, date=day.day) for day in days[:: step or 1]]
+    axis = alt.Axis(format=DATES[period], labelAngle=0, grid=False, values=named, labelAlign="left", labelOffset=2)
     return alt.X("day:T", title=None, axis=axis)
 
 
 def _when(period: Period) -> alt.Tooltip:
     title = {"day": "day", "week": "week from", "month": "month"}[period]
     return alt.Tooltip("day:T", title=title, format="%b %Y" if period == "month" else "%-d %b %Y")
+
+
+def _local(day: dt.date) -> str:
+    """Return a day's midnight where the reader is; a date alone would be read as midnight in Greenwich."""
+    return f"{day.isoformat()}T00:00:00"
 
 
 def _next(day: dt.date, period: Period) -> dt.date:

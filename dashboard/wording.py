@@ -1,10 +1,12 @@
 """Figures and facts as people read them; without Streamlit."""
 
 import datetime as dt
+import re
 
 from dashboard.charts import percent
 from dashboard.comparison import Comparison
 from dashboard.data import RunRow
+from dashboard.endpoint import Answer
 from perennial.catalog.rows import Batch
 
 COLOURS = {"promoted": "green", "refused": "orange", "held": "orange", "rolled back": "orange", "failed": "red"}
@@ -17,7 +19,7 @@ def date(day: dt.date) -> str:
 
 def points(difference: float) -> str:
     """Return a difference of shares in percentage points, with its sign."""
-    return f"{100 * difference:+.0f} points".replace("-", "−")
+    return f"{_signed(difference)} points"
 
 
 def batch(held: Batch) -> str:
@@ -40,9 +42,15 @@ def lead(compared: Comparison) -> str:
     )
     if compared.lead is None:
         return sentence + "."
-    return (
-        f"{sentence}: {points(compared.lead.value)} (95 % interval {points(compared.lead.low)} to {points(compared.lead.high)})."
-    )
+    interval = f"{_signed(compared.lead.low)} to {_signed(compared.lead.high)}"
+    return f"{sentence}: {points(compared.lead.value)} (95 % interval {interval})."
+
+
+def rest(answer: Answer) -> str:
+    """Return what a chart of the likeliest classes leaves out, and which release answered."""
+    others = 1 - sum(entry.value for entry in answer.probabilities)
+    release = f"Answered by release {answer.release[:12]}."
+    return f"All other classes together: {percent(others)}. {release}" if others > 0.005 else release
 
 
 def run(row: RunRow) -> dict[str, str]:
@@ -53,6 +61,19 @@ def run(row: RunRow) -> dict[str, str]:
         "Outcome": badge,
         "What happened": plain(row.sentence),
     }
+
+
+def sentence(error: Exception) -> str:
+    """Return an error's text in Markdown, with commands and addresses as code."""
+    return re.sub(r"'(perennial [^']*)'|(\w+://[^\s,;)]*[^\s,;).])", _as_code, str(error))
+
+
+def _as_code(found: re.Match[str]) -> str:
+    return f"`{found[1] or found[2]}`"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.0f}".replace("-", "−")
 
 
 def plain(text: str) -> str:

@@ -31,20 +31,23 @@ def render() -> None:
 
 def _figures(overview: Overview, compared: Comparison | None) -> None:
     left, middle, right = st.columns(3)
-    left.metric("Labelled images", f"{overview.images:,}", border=True, help=f"Pictures of {overview.posts:,} posts.")
+    left.metric(
+        "Labelled images", f"{overview.images:,}", border=True, height="stretch", help=f"Pictures of {overview.posts:,} posts."
+    )
     if compared is None:
-        middle.metric("Champion", "none yet", border=True)
-        right.metric("Balanced accuracy", "–", border=True)
+        middle.metric("Champion", "none yet", border=True, height="stretch")
+        right.metric("Balanced accuracy", "–", border=True, height="stretch")
         return
     gain = compared.champion_balanced_accuracy - compared.first_balanced_accuracy
     since = wording.date(compared.champion.created.date())
-    middle.metric("Champion", f"Version {compared.champion.number}", border=True, help=f"Made on {since}.")
+    middle.metric("Champion", f"Version {compared.champion.number}", border=True, height="stretch", help=f"Made on {since}.")
     right.metric(
-        "Balanced accuracy, held-out images",
+        "Balanced accuracy",
         charts.percent(compared.champion_balanced_accuracy),
-        f"{wording.points(gain)} against the first model" if compared.champion != compared.first else None,
+        f"{wording.points(gain)} since the first model" if compared.champion != compared.first else None,
         border=True,
-        help="Mean of the classes' recalls, on images that neither model has learnt.",
+        height="stretch",
+        help="Of the champion, on held-out images: the mean of the classes' recalls.",
     )
 
 
@@ -97,10 +100,10 @@ def _models(task: str, compared: Comparison | None, period: periods.Period) -> N
     with left:
         st.markdown(f"**Accuracy by {period} of publication**")
         scores = periods.scores_by(compared.days, period)
-        if len(scores) > 1:
+        if scores:
             st.altair_chart(charts.accuracy(scores, period), alt=f"Accuracy of both models by {period}")
         else:
-            st.caption(f"Too few held-out images a {period}; choose a longer period above.")
+            st.caption("Too few held-out images in each; choose a longer period above.")
     with right:
         st.markdown("**Recall by class**")
         st.altair_chart(charts.recalls(compared.classes), alt="Recall of both models by class")

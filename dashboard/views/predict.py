@@ -27,18 +27,26 @@ def render() -> None:
             args=("file",),
             max_upload_size=MAX_BYTES // MIB,
         )
-        st.button("Take an example", key="predict_example", icon=":material/shuffle:", on_click=_next, disabled=not examples)
+        st.button(
+            "Take an example",
+            key="predict_example",
+            icon=":material/shuffle:",
+            on_click=_next,
+            disabled=not examples,
+            help="A held-out image: no model has learnt it.",
+        )
     example = _example(examples)
     data = frame.pixels(settings, example.image) if example else file.getvalue() if file else None
     if data is None:
-        right.caption("An example is an image that no model has learnt from.")
         return
     try:
         left.image(normalise(data).jpeg, caption=_caption(example), width="stretch")
         with right:
             _answer(endpoint.ask(settings, task, data), example)
-    except (ImageRejected, EndpointError) as error:
-        right.error(str(error), icon=":material/error:")
+    except ImageRejected as error:
+        right.error(wording.sentence(error), icon=":material/broken_image:")
+    except EndpointError as error:
+        right.warning(wording.sentence(error), icon=":material/power_off:")
 
 
 def _answer(answer: endpoint.Answer, example: Example | None) -> None:
@@ -55,7 +63,7 @@ def _answer(answer: endpoint.Answer, example: Example | None) -> None:
             icon=":material/question_mark:",
         )
     st.altair_chart(charts.probabilities(answer.probabilities), alt="Probability of each class")
-    st.caption(f"Release {answer.release[:12]}")
+    st.caption(wording.rest(answer))
 
 
 def _show(what: str) -> None:

@@ -94,7 +94,10 @@ def test_the_period_fits_how_many_images_come(a_day: int, period: str) -> None:
 def test_the_likeliest_class_stands_out() -> None:
     chart = charts.probabilities([Probability("barn", 0.004), Probability("tower", 0.996)])
     rows = chart.data.values
-    assert [(row["class"], row["likeliest"], row["text"]) for row in rows] == [("barn", False, "<1 %"), ("tower", True, "100 %")]
+    assert [(row["class"], row["likeliest"], row["text"]) for row in rows] == [
+        ("barn", False, "<1\u00a0%"),
+        ("tower", True, "100\u00a0%"),
+    ]
 
 
 def test_a_class_without_held_out_images_is_not_drawn() -> None:

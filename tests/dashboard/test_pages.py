@@ -58,7 +58,7 @@ def test_predict_says_how_to_start_an_endpoint_that_is_down(environment: Any) ->
     assert not app.exception
     app.button(key="predict_example").click().run()
     assert not app.exception
-    assert "perennial serve shapes" in app.error[0].value
+    assert "`perennial serve shapes`" in app.warning[0].value
 
 
 def test_predict_refuses_a_file_that_is_no_picture(environment: Any) -> None:
