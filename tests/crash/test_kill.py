@@ -64,7 +64,9 @@ class World:
         """Kill the run, by itself or with all that it started, and wait until none of its processes is left."""
         run = self.start()
         time.sleep(seconds)
-        family = [run.pid, *(child.pid for child in psutil.Process(run.pid).children(recursive=True))] if run.poll() is None else []
+        family = (
+            [run.pid, *(child.pid for child in psutil.Process(run.pid).children(recursive=True))] if run.poll() is None else []
+        )
         if whole_group:
             os.killpg(run.pid, signal.SIGKILL)
         else:

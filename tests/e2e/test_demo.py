@@ -39,7 +39,9 @@ def test_the_story_holds(facts: dict[str, Any]) -> None:
     assert facts["honest_days_held"] == 0
     assert facts["champion_accuracy"] > facts["frozen_accuracy"]
     assert facts["margin_interval"][0] > 0
-    assert facts["endpoint_answer"]["class"] in {"africa", "asia", "europe"} | {entry["class"] for entry in facts["endpoint_answer"]["top"]}
+    assert facts["endpoint_answer"]["class"] in {"africa", "asia", "europe"} | {
+        entry["class"] for entry in facts["endpoint_answer"]["top"]
+    }
 
 
 @pytest.mark.timeout(900)
