@@ -19,7 +19,7 @@ from perennial.learning.head import Head
 from perennial.learning.model import Model, load_model
 from perennial.task import Task
 
-REFERENCE = 400
+REFERENCE = 150
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from perennial.task import GateSpec
 
 Rule = Callable[[GateSpec, Evaluation], Check]
 SAME_STYLE = 0.85
-NOISE_MS = 0.05
+NOISE_MS = 1.0
 BATCH_POSTS = 15
 
 
@@ -93,8 +93,8 @@ def latency(gate: GateSpec, found: Evaluation) -> Check:
         if new.backbone_ms is None or old.backbone_ms is None:
             return _not_judged(name, "The models have different backbones, whose times aren't known.")
         times = [new.head_ms + new.backbone_ms, old.head_ms + old.backbone_ms]
-    if max(times) < NOISE_MS:
-        return _not_judged(name, f"Both heads take less than {NOISE_MS} ms an image: too little to compare.")
+    if abs(times[0] - times[1]) < NOISE_MS:
+        return _not_judged(name, f"The models' times an image differ by less than {NOISE_MS} ms: too little to measure well.")
     ratio = times[0] / times[1]
     sentence = f"{times[0]:.3f} ms an image, {ratio:.2f} times the champion's; at most {limit:.2f} times is allowed."
     return Check(name=name, passed=ratio <= limit, value=ratio, limit=limit, sentence=sentence)

@@ -2,19 +2,20 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perennial.learning.learners.base import Events, Learner
-from perennial.learning.learners.cells import Cells
-from perennial.learning.periods import Length, age_in_days, period_number
+from perennial.learning.learners.cells import Cells, decay, faded_means
+from perennial.learning.periods import Length, period_number
 from perennial.learning.readout import whiten
 
-LARGEST = 1000
+LARGEST = 300
 FOLDS = 5
-FLOOR = 1e-9
+Unset = Literal["unset"]
 
 
 def candidates(length: Length) -> tuple[float | None, ...]:
@@ -23,12 +24,15 @@ def candidates(length: Length) -> tuple[float | None, ...]:
     return (None, *(unit * 2**power for power in range(7, -1, -1)))
 
 
-def choose(learner: Learner, newest: Events, posts: Sequence[str], length: Length) -> float | None:
+def choose(
+    learner: Learner, newest: Events, posts: Sequence[str], length: Length, *, current: float | None | Unset = "unset"
+) -> float | None:
     """Return the half-life under which ``newest``, all of them learnt (+1), is classified best without peeking.
 
     Each image is classified from what its own period and the periods before it hold, without the images of its fifth of the
     posts (test-then-train where a period holds little, cross-validation where it holds much); the covariance is that of all
-    other images. The score is the mean over classes of recall shrunk by one image; the longest half-life wins a tie.
+    other images. ``current``, the champion's, stays unless another is right on more images by over one standard error of
+    the images on which the two differ; without it the longest half-life wins a tie.
     """
     options = candidates(length)
     rest = learner.copy()
@@ -36,48 +40,53 @@ def choose(learner: Learner, newest: Events, posts: Sequence[str], length: Lengt
     if rest.cells.images <= learner.cells.images // 2:
         rest = learner
     whitener, centre = rest.whitener(), rest.cells.centre()
-    rows = whiten(newest.vectors - centre, whitener)
-    sums = whiten(learner.cells.sums - learner.cells.counts[:, None] * centre, whitener)
-    hits = np.array([_hits(learner, sums, newest, rows, fold_of(posts), option) for option in options])
-    onehot = newest.classes[:, None] == np.arange(learner.classes)
-    recall = (hits @ onehot) / (onehot.sum(axis=0) + 1)
-    return options[int(recall[:, onehot.any(axis=0)].mean(axis=1).argmax())]
+    cells = learner.cells
+    sums = whiten(cells.sums - cells.counts[:, None] * centre, whitener)
+    images = _Images(whiten(newest.vectors - centre, whitener), newest.classes, _numbers(newest), fold_of(posts))
+    hits = [_hits(cells, sums, learner.classes, images, option) for option in options]
+    best = int(np.argmax([right.sum() for right in hits]))
+    if current in options:
+        kept = hits[options.index(current)]
+        differ = int((hits[best] != kept).sum())
+        if hits[best].sum() - kept.sum() <= np.sqrt(differ):
+            return current if current != "unset" else None
+    return options[best]
+
+
+@dataclass(frozen=True)
+class _Images:
+    """Whitened vectors [n, d], classes, period numbers and folds [n]."""
+
+    rows: NDArray[Any]
+    classes: NDArray[np.int64]
+    periods: NDArray[np.int64]
+    folds: NDArray[np.int64]
+
+
+def _numbers(events: Events) -> NDArray[np.int64]:
+    return np.array([period_number(str(period)) for period in events.periods], np.int64)
+
+
+def _hits(cells: Cells, sums: NDArray[Any], classes: int, images: _Images, half_life: float | None) -> NDArray[np.bool_]:
+    """Return which of the newest images [n] are classified well under a half-life; ``sums`` are the cells', whitened."""
+    hits = np.zeros(len(images.classes), np.bool_)
+    for period in np.unique(images.periods):
+        past = cells.periods <= period
+        onehot = (cells.classes[past][None, :] == np.arange(classes)[:, None]).astype(np.float64)
+        faded = onehot * decay(cells.periods[past], half_life)
+        plain_sums, faded_sums = onehot @ sums[past], faded @ sums[past]
+        plain_counts, faded_counts = onehot @ cells.counts[past], faded @ cells.counts[past]
+        for fold in np.unique(images.folds[images.periods == period]):
+            inside = (images.periods == period) & (images.folds == fold)
+            asked, own = images.rows[inside], images.classes[inside]
+            out = (own[None, :] == np.arange(classes)[:, None]).astype(np.float64)
+            left, gone = out @ asked, out.sum(axis=1)
+            means, seen = faded_means(plain_sums - left, plain_counts - gone, faded_sums - left, faded_counts - gone)
+            logits = asked @ means.T - 0.5 * (means**2).sum(axis=1) + np.where(seen, 0, -np.inf)
+            hits[inside] = logits.argmax(axis=1) == own
+    return hits
 
 
 def fold_of(posts: Sequence[str], folds: int = FOLDS) -> NDArray[np.int64]:
     """Return the fold of each post, [n]; images of one post are never on two sides."""
     return np.array([int(hashlib.sha256(f"fold {post}".encode()).hexdigest()[:8], 16) % folds for post in posts], np.int64)
-
-
-def _hits(
-    learner: Learner,
-    sums: NDArray[Any],
-    newest: Events,
-    rows: NDArray[Any],
-    folds: NDArray[np.int64],
-    half_life: float | None,
-) -> NDArray[np.bool_]:
-    """Return which of the newest images are classified well under a half-life, [n]."""
-    hits = np.zeros(len(newest), np.bool_)
-    numbers = np.array([period_number(str(period)) for period in newest.periods], np.int64)
-    for number in np.unique(numbers):
-        total, count = _class_sums(learner.cells, sums, learner.classes, int(number), half_life)
-        for fold in np.unique(folds[numbers == number]):
-            inside = (numbers == number) & (folds == fold)
-            onehot = (newest.classes[inside][None, :] == np.arange(learner.classes)[:, None]).astype(np.float64)
-            left = count - onehot.sum(axis=1)
-            means = (total - onehot @ rows[inside]) / np.where(left > 0, left, 1)[:, None]
-            logits = rows[inside] @ means.T - 0.5 * (means**2).sum(axis=1) + np.where(left > 0, 0, -np.inf)
-            hits[inside] = logits.argmax(axis=1) == newest.classes[inside]
-    return hits
-
-
-def _class_sums(
-    cells: Cells, sums: NDArray[Any], classes: int, number: int, half_life: float | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return weighted sums [c, d] and counts [c] of the classes as a period ends."""
-    past = cells.periods <= number
-    age = age_in_days(cells.periods[past])
-    weights = np.ones(len(age)) if half_life is None else np.maximum(np.exp2(-age / half_life), FLOOR)
-    onehot = (cells.classes[past][None, :] == np.arange(classes)[:, None]) * weights
-    return onehot @ sums[past], onehot @ cells.counts[past]

@@ -162,8 +162,11 @@ def _half_life(task: Task, catalog: Catalog, backbone: str, learner: Learner, fo
     if wanted != "auto":
         return None if wanted == "none" else float(wanted)
     known = pc.and_(pc.is_in(found.now.column("cls"), pa.array(task.classes)), pc.equal(found.now.column("split"), "train"))
-    rows = found.now.filter(known).sort_by([("published", "descending"), ("image", "ascending")]).slice(0, fading.LARGEST)
+    rows = found.now.filter(known).sort_by([("published", "descending"), ("post", "ascending"), ("image", "ascending")])
+    rows = rows.slice(0, fading.LARGEST)
     if not rows.num_rows:
         return start.model.description.half_life if start.model and start.learner else None
     vectors = catalog.embeddings(backbone, rows.column("image").to_pylist())
-    return fading.choose(learner, _events(task, rows, vectors, 1), rows.column("post").to_pylist(), task.learner.period)
+    current = start.model.description.half_life if start.model and start.learner else "unset"
+    posts = rows.column("post").to_pylist()
+    return fading.choose(learner, _events(task, rows, vectors, 1), posts, task.learner.period, current=current)

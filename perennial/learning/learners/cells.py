@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from perennial.learning.periods import age_in_days, period_number
 
 Arrays = dict[str, NDArray[Any]]
+PRIOR_IMAGES = 10.0
+SPAN_IMAGES = 50
 
 
 @dataclass(frozen=True)
@@ -78,26 +80,47 @@ class Cells:
         mean: NDArray[np.float64] = self.sums.sum(axis=0) / max(self.images, 1)
         return mean
 
+    def spans(self) -> "Cells":
+        """Return the cells with neighbouring periods of a class merged, newest first, until each holds 50 images."""
+        order = np.lexsort((-self.periods, self.classes))
+        spans = np.empty(len(order), np.int64)
+        span, size, before = -1, SPAN_IMAGES, -1
+        for row in order:
+            if self.classes[row] != before or size >= SPAN_IMAGES:
+                span, size, before = span + 1, 0, self.classes[row]
+            size += self.counts[row]
+            spans[row] = span
+        return _gather(spans, self.classes, self.counts, self.sums)
+
     def between(self) -> NDArray[np.float64]:
         """Return rows [k, d] whose squares sum to what the cells' means contribute to the second moment."""
         return self.sums / np.sqrt(np.maximum(self.counts, 1))[:, None]
 
     def means(self, classes: int, half_life: float | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return each class's mean [c, d], weighted by age from the class's own newest period, and which have any image [c]."""
-        weights = self.decay(half_life)
-        onehot = (self.classes[None, :] == np.arange(classes)[:, None]) * weights
-        total = onehot @ self.counts
-        means = onehot @ self.sums.astype(np.float64) / np.where(total > 0, total, 1)[:, None]
-        return means, total > 0
+        """Return each class's mean [c, d] with images weighted by age, and which classes have any image [c]."""
+        onehot = (self.classes[None, :] == np.arange(classes)[:, None]).astype(np.float64)
+        weighted, sums = onehot * decay(self.periods, half_life), self.sums.astype(np.float64)
+        return faded_means(onehot @ sums, onehot @ self.counts, weighted @ sums, weighted @ self.counts)
 
-    def decay(self, half_life: float | None) -> NDArray[np.float64]:
-        """Return the weight of each cell [k]: 1 in its class's newest period, a half each ``half_life`` days before."""
-        if half_life is None or not len(self.periods):
-            return np.ones(len(self.periods))
-        age = age_in_days(self.periods)
-        newest = np.full(int(self.classes.max()) + 1, np.inf)
-        np.minimum.at(newest, self.classes, age)
-        return np.asarray(np.exp2(-(age - newest[self.classes]) / half_life))
+
+def decay(periods: NDArray[np.int64], half_life: float | None) -> NDArray[np.float64]:
+    """Return the weight of each period [k]: 1 for the newest, a half ``half_life`` days before."""
+    return np.ones(len(periods)) if half_life is None else np.exp2(-age_in_days(periods) / half_life)
+
+
+def faded_means(
+    sums: NDArray[np.float64], counts: NDArray[np.float64], faded_sums: NDArray[np.float64], faded_counts: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return class means [c, d] from plain and faded sums, and which classes have any image [c].
+
+    A faded mean of few images is noise, so it is drawn towards a prior worth ten images: the class's plain mean, moved by what
+    the classes together have moved. A rare class thus follows a new style before it was seen in it.
+    """
+    seen = counts > 0.5
+    plain = sums / np.where(seen, counts, 1)[:, None]
+    moved = (faded_sums - faded_counts[:, None] * plain).sum(axis=0) / max(float(faded_counts.sum()), 1e-9)
+    means = (faded_sums + PRIOR_IMAGES * (plain + moved)) / (faded_counts + PRIOR_IMAGES)[:, None]
+    return np.where(seen[:, None], means, 0.0), seen
 
 
 def _gather(periods: NDArray[np.int64], classes: NDArray[np.int64], counts: NDArray[np.int64], sums: NDArray[np.int64]) -> Cells:

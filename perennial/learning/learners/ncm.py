@@ -26,8 +26,9 @@ class Ncm(Learner):
 
     def whitener(self) -> NDArray[np.float64]:
         """Return the scale [1] that makes the mean variance within (class, period) one."""
-        freedom = self.cells.images - len(self.cells.counts)
-        scatter = self.norms - float((self.cells.between() ** 2).sum())
+        spans = self.cells.spans()
+        freedom = spans.images - len(spans.counts)
+        scatter = self.norms - float((spans.between() ** 2).sum())
         if freedom < 1 or scatter <= 0:
             return np.ones(1)
         return np.array([np.sqrt(freedom * self.dims / scatter)])

@@ -2,7 +2,8 @@
 
 Hayes and Kanan, "Lifelong machine learning with deep streaming linear discriminant analysis", 2020, with three changes: sums
 are kept by class and period, so that old images can be weighed down when the means are read out; scatter is pooled within
-(class, period), so that a style of last year doesn't blur this year's; shrinkage is computed (Chen et al. 2010), not fixed.
+(class, period), so that a style of last year doesn't blur this year's (periods of few images are taken together); shrinkage
+is computed (Chen et al. 2010), not fixed.
 """
 
 from typing import ClassVar
@@ -33,9 +34,9 @@ class Slda(Learner):
                 self.second += sign * (rows.T @ rows)
 
     def whitener(self) -> NDArray[np.float64]:
-        """Return W [d, d] with W Wᵀ the inverse of the shrunk scatter within (class, period)."""
-        freedom = self.cells.images - len(self.cells.counts)
-        between = self.cells.between()
+        """Return W [d, d] with W Wᵀ the inverse of the shrunk scatter within (class, span of periods)."""
+        spans = self.cells.spans()
+        freedom, between = spans.images - len(spans.counts), spans.between()
         scatter = (self.second - between.T @ between) / max(freedom, 1)
         covariance = _shrunk(scatter, freedom, self.shrinkage)
         return inverse_of_lower(np.linalg.cholesky(covariance)).T
