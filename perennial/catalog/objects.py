@@ -102,8 +102,9 @@ class Objects:
         No other update comes between reading and writing: on S3 by the object's etag, in a folder by a lock.
         ``change`` may be called several times, and may raise to leave the object as it is.
         """
-        if self._root is not None:
-            with self._locked(self._root, key):
+        _checked(key)
+        if self.is_local:
+            with self.locked(key):
                 found = self._get(key)
                 changed = change(found[0] if found else None)
                 self.put(key, changed)
@@ -115,6 +116,26 @@ class Objects:
                 return changed
             time.sleep(random.uniform(0, min(1.0, 0.02 * 2 ** min(attempt, 6))))
         raise StoreUnavailable(f"{key} in {self.url} was changed by others 100 times in a row. Run again when they are done.")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the store is a folder of this machine."""
+        return self._root is not None
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Be the only one, of all threads and processes, in the block of this name; for a store in a folder only."""
+        if self._root is None:
+            raise StoreError(f"{self.url} has no file locks; use a lease.")
+        path = self._root / LOCKS / digest_of(name)
+        with told(self.url, f"locking {name}", writing=True):
+            path.parent.mkdir(exist_ok=True)
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def get_json(self, key: str) -> Any:
         """Return an object's JSON.
@@ -193,18 +214,6 @@ class Objects:
             except (PreconditionError, *MISSING):
                 return False
         return True
-
-    @contextmanager
-    def _locked(self, root: Path, key: str) -> Iterator[None]:
-        path = root / LOCKS / digest_of(_checked(key))
-        with told(self.url, f"writing {key}", writing=True):
-            path.parent.mkdir(exist_ok=True)
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
     def _download(self, prefix: str, names: list[str], kept: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)

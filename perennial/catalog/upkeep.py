@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,35 +14,22 @@ ALL_PARTS = 1_000
 KEPT_VERSIONS = timedelta(hours=1)
 """How long a version stays readable; a reader opens the newest one for each call, so none is pinned for longer."""
 
-CONFLICTS = ("concurrent", "conflict", "already exists")
-
-
-@contextmanager
-def but_for_conflicts() -> Iterator[None]:
-    """Pass over an error that says that another writer came first."""
-    try:
-        yield
-    except OSError as error:
-        if not any(mark in str(error).lower() for mark in CONFLICTS):
-            raise
-
 
 def tidy(dataset: LanceDataset, indexed: Sequence[str], fragment_rows: int) -> None:
     """Index the rows that aren't yet; once small fragments have piled up, merge them and the parts of the indices.
 
-    A merge by key scans what isn't indexed, so each write is indexed at once, as a part of its own. A full
-    fragment is never rewritten. Where another writer comes first, the work is left to it.
+    A look-up scans what isn't indexed, so each write is indexed at once, as a part of its own. A full fragment
+    is never rewritten. What a killed writer leaves undone, the next one does.
     """
-    with but_for_conflicts():
-        dataset.checkout_latest()
-        _index(dataset, indexed)
-        small = [part for part in dataset.get_fragments() if part.metadata.num_rows < fragment_rows]
-        if len(small) < SMALL_FRAGMENTS:
-            dataset.optimize.optimize_indices(num_indices_to_merge=0)
-            return
-        dataset.optimize.optimize_indices(num_indices_to_merge=ALL_PARTS)
-        dataset.optimize.compact_files(target_rows_per_fragment=fragment_rows)
-        dataset.cleanup_old_versions(KEPT_VERSIONS)
+    dataset.checkout_latest()
+    _index(dataset, indexed)
+    small = [part for part in dataset.get_fragments() if part.metadata.num_rows < fragment_rows]
+    if len(small) < SMALL_FRAGMENTS:
+        dataset.optimize.optimize_indices(num_indices_to_merge=0)
+        return
+    dataset.optimize.optimize_indices(num_indices_to_merge=ALL_PARTS)
+    dataset.optimize.compact_files(target_rows_per_fragment=fragment_rows)
+    dataset.cleanup_old_versions(KEPT_VERSIONS)
 
 
 def _index(dataset: LanceDataset, columns: Sequence[str]) -> None:

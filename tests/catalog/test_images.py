@@ -1,0 +1,89 @@
+import dataclasses
+import json
+
+import pytest
+
+from perennial.catalog.catalog import Catalog
+from perennial.catalog.splits import split_of
+from perennial.errors import CatalogError, ObjectMissing
+from tests.catalog.drawn import TASK, picture, said
+
+
+def test_an_empty_catalog_answers(catalog: Catalog) -> None:
+    assert catalog.image_ids() == []
+    assert catalog.images().num_rows == 0
+    assert catalog.unlabelled(TASK).num_rows == 0
+    assert catalog.to_review(TASK).num_rows == 0
+    assert catalog.labelled(TASK).num_rows == 0
+    assert catalog.batches(TASK) == []
+    assert catalog.add_images([]) == 0
+
+
+def test_images_come_back_whole(catalog: Catalog) -> None:
+    image, pixels = picture(1)
+    assert catalog.add_images([(image, pixels)]) == 1
+    (row,) = catalog.images().to_pylist()
+    assert row.pop("split") == split_of(image.post)
+    assert row | {"metadata": json.loads(row["metadata"])} == dataclasses.asdict(image)
+    assert catalog.pixels(image.id) == pixels
+    with pytest.raises(ObjectMissing):
+        catalog.pixels("0" * 64)
+
+
+def test_an_image_is_added_once_and_its_first_post_stays(catalog: Catalog) -> None:
+    later, earlier = picture(1, post="demo/9"), picture(1, post="demo/10")
+    assert catalog.add_images([later, earlier]) == 1
+    assert catalog.add_images([picture(1, post="demo/0"), picture(2)]) == 1
+    assert catalog.images([later[0].id], ["post"]).to_pylist() == [{"post": "demo/10"}]
+
+
+def test_rows_come_in_the_order_asked_for(catalog: Catalog) -> None:
+    pictures = [picture(number) for number in range(5)]
+    catalog.add_images(pictures)
+    ids = [image.id for image, _ in pictures]
+    assert catalog.images([*ids[::-1], "unknown"], ["id"])["id"].to_pylist() == ids[::-1]
+    assert catalog.images(ids[3:4], ["title", "width"]).to_pylist() == [{"title": "House 3", "width": 640}]
+    assert catalog.images([]).num_rows == 0
+    assert catalog.image_ids() == sorted(ids)
+
+
+def test_pixels_that_the_id_does_not_name_are_refused(catalog: Catalog) -> None:
+    image, _ = picture(1)
+    with pytest.raises(CatalogError, match="came with other pixels"):
+        catalog.add_images([(image, b"others")])
+    assert catalog.image_ids() == []
+
+
+def test_unlabelled_images_are_offered_until_labelled_or_set_aside(catalog: Catalog) -> None:
+    pictures = [picture(number) for number in range(4)]
+    ids = [image.id for image, _ in pictures]
+    catalog.add_images(pictures)
+    assert catalog.unlabelled(TASK)["id"].to_pylist() == sorted(ids)
+    catalog.append_labels(TASK, [said(0), said(1, origin="feedback")])
+    assert catalog.unlabelled(TASK)["id"].to_pylist() == sorted(ids[1:])
+    assert catalog.review(TASK, [ids[1], ids[1], ids[2]]) == 2
+    assert catalog.review(TASK, ids[1:3]) == 0
+    assert catalog.unlabelled(TASK)["id"].to_pylist() == [ids[3]]
+    assert catalog.unlabelled("another")["id"].to_pylist() == sorted(ids)
+
+
+def test_the_mark_below_which_nothing_is_offered_never_passes_an_open_image(catalog: Catalog) -> None:
+    catalog.add_images([picture(0)])
+    catalog.add_images([picture(1)])
+    catalog.append_labels(TASK, [said(1)])
+    for _ in range(2):
+        assert catalog.unlabelled(TASK)["id"].to_pylist() == [picture(0)[0].id]
+    catalog.append_labels(TASK, [said(0)])
+    assert catalog.unlabelled(TASK).num_rows == 0
+    catalog.add_images([picture(2)])
+    for _ in range(2):
+        assert catalog.unlabelled(TASK)["id"].to_pylist() == [picture(2)[0].id]
+
+
+def test_a_person_takes_images_off_the_review_list(catalog: Catalog) -> None:
+    catalog.add_images([picture(0), picture(1)])
+    catalog.review(TASK, [picture(0)[0].id, picture(1)[0].id])
+    catalog.append_labels(TASK, [said(0, origin="review")])
+    assert catalog.to_review(TASK)["id"].to_pylist() == [picture(1)[0].id]
+    catalog.append_labels(TASK, [said(0, None, origin="review")])
+    assert catalog.to_review(TASK).num_rows == 2
