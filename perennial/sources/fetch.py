@@ -89,7 +89,7 @@ class Fetcher:
                     url = urljoin(url, answer.headers["location"])
             except (httpx.TransportError, httpx.DecodingError) as error:
                 raise _Transient(
-                    f"{_host_of(url)} doesn't answer ({error}). Check that the site is up, then run again."
+                    f"{urlsplit(url).netloc} doesn't answer ({error}). Check that the site is up, then run again."
                 ) from None
             except httpx.InvalidURL:
                 raise Gone(f"{url[:200]} is not an address. The site's pages may have changed shape.") from None

@@ -35,6 +35,7 @@ class FolderSource:
         Raises:
             SourceError: there is no such folder, or too little in it to begin with.
         """
+        _check_there(self._path)
         if not known.posts:
             survey(self._path, classes=2 if self._alone else 0)
         for file in _pictures(self._path):
@@ -92,8 +93,7 @@ def survey(path: Path, classes: int = 2) -> dict[str, int]:
     Raises:
         SourceError: there is no such folder, no picture in it, or fewer than ``classes`` subfolders with pictures.
     """
-    if not path.is_dir():
-        raise SourceError(f"There is no folder {path}. Give the folder whose subfolders are the classes.")
+    _check_there(path)
     try:
         counts = {entry.name: 0 for entry in sorted(path.iterdir()) if entry.is_dir() and not entry.name.startswith(".")}
     except OSError as error:
@@ -137,6 +137,11 @@ def task_from_folder(
         raise TaskError(f"The {key} {first['input']!r} isn't allowed: {first['msg'].lower()}.") from None
     save_task(task, target)
     return target
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_dir():
+        raise SourceError(f"There is no folder {path}. Give the folder whose subfolders are the classes.")
 
 
 def _check_counts(path: Path, counts: dict[str, int], loose: int, classes: int) -> None:
