@@ -32,7 +32,7 @@ LAYOUT = Layout(
             pa.field("last", pa.date32()),
         ]
     ),
-    indexed=("event", "image", "batch"),
+    indexed=("image", "batch"),
 )
 COLUMNS = ("event", "image", "cls", "origin", "who", "at", "seq", "batch")
 
@@ -53,7 +53,7 @@ class Labels:
         given = list(events)
         if not given:
             return None
-        rows, _ = self.table.insert_from(lambda view: _draw_up(view, task, given))
+        rows = self.table.append(lambda view: _draw_up(view, task, given))
         return _batch(rows.slice(0, 1).to_pylist()[0], {}) if rows.num_rows else None
 
     def batches(self, task: str) -> list[Batch]:

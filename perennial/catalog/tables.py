@@ -77,6 +77,12 @@ class View:
         parts = [wanted[start : start + VALUES_A_FILTER] for start in range(0, len(wanted), VALUES_A_FILTER)]
         return pa.concat_tables([self.read(columns, among(column, part) + (f" AND {also}" if also else "")) for part in parts])
 
+    def without(self, rows: pa.Table) -> pa.Table:
+        """Return those of ``rows`` whose key isn't there."""
+        key = self._table.layout.key
+        there = self.lookup(key, rows[key].to_pylist(), (key,))[key]
+        return rows.filter(pc.invert(pc.is_in(rows[key], there.combine_chunks())))
+
 
 class Table:
     """A Lance table that is made by its first row."""
@@ -97,24 +103,17 @@ class Table:
 
     def insert(self, rows: pa.Table) -> int:
         """Insert the rows whose key isn't there yet, and return how many those were."""
-        return self.insert_from(lambda _: rows)[1] if rows.num_rows else 0
+        return self.append(lambda view: view.without(rows)).num_rows if rows.num_rows else 0
 
-    def insert_from(self, make: Callable[[View], pa.Table]) -> tuple[pa.Table, int]:
-        """Insert the rows that ``make`` draws up from the table as it stands, while no other writer changes it.
-
-        Returns:
-            the rows drawn up, and how many of them were new by their key.
-        """
+    def append(self, make: Callable[[View], pa.Table]) -> pa.Table:
+        """Append, and return, the rows that ``make`` draws up from the table as it stands, while no other writer changes it."""
         with exclusive(self.objects, f"table {self.name}") as check:
             dataset = self._made()
-            view = View(self, dataset)
-            rows = make(view).cast(self.layout.schema)
-            there = view.lookup(self.layout.key, rows[self.layout.key].to_pylist(), (self.layout.key,))[self.layout.key]
-            new = rows.filter(pc.invert(pc.is_in(rows[self.layout.key], there.combine_chunks())))
-            if new.num_rows:
+            rows = make(View(self, dataset))
+            if rows.num_rows:
                 check()
-                self._append(dataset, new)
-        return rows, new.num_rows
+                self._append(dataset, rows.cast(self.layout.schema))
+        return rows
 
     def delete(self, where: str) -> None:
         """Delete the rows that a condition holds for; they stay in older versions until these are cleaned."""
