@@ -89,9 +89,12 @@ class Endpoint:
         except (StoreError, EndpointError) as error:
             self.store_trouble = str(error)
             return
-        ready = {digest: release for digest in record.roles if (release := self._loaded(digest))}
         held = self._view
-        stable = ready.get(record.stable or "") or (held.stable if record.stable else None)
+        if held.stable and not record.stable:
+            self.store_trouble = f"The record of the endpoint is gone from {self._objects.url}; serving goes on with what is loaded."
+            return
+        ready = {digest: release for digest in record.roles if (release := self._loaded(digest))}
+        stable = ready.get(record.stable or "") or held.stable
         ready |= {stable.digest: stable} if stable else {}
         self._view = _View(record, stable, ready.get(record.canary or ""), ready)
         used = {served.backbone for release in ready.values() for served in release.tasks.values()}
