@@ -80,6 +80,7 @@ class GateSpec(_Part):
 
     min_new_images: int = Field(20, ge=1)
     min_held_out: int = Field(20, ge=1)
+    confidence: float = Field(0.99, gt=0.5, lt=1, description="Level of the interval beyond which worse is worse.")
     window_days: int = Field(90, ge=1, description="Challenger and champion are compared on held-out images this young.")
     first_balanced_accuracy: float = Field(0.3, ge=0, le=1, description="Floor for the first model.")
     recall_floor: float = Field(0.1, ge=0, le=1)

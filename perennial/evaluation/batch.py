@@ -78,14 +78,16 @@ def figures(
             agreement=None, agreement_difference=None, reproduction=None, reproduction_difference=None,
         )  # fmt: skip
     familiar = ~champion.unfamiliar(counted.vectors)
-    agreed, reproduced = _agreement(counted.at(familiar), unlearnt, champion), _reproduction(theirs, learnt, challenger)
+    domain, alike = style(counted, unlearnt, champion)
+    agreed = _agreement(counted.at(familiar), unlearnt.at(alike), champion)
+    reproduced = _reproduction(theirs, learnt, challenger)
     return BatchFigures(
         batch=name,
         images=len(batch),
         counted=len(counted),
         posts=len(np.unique(counted.posts)),
         familiar=float(familiar.mean()),
-        domain=domain_auc(counted, unlearnt, champion),
+        domain=domain,
         agreement=agreed[0],
         agreement_difference=agreed[1],
         reproduction=reproduced[0],
@@ -146,27 +148,28 @@ def reproduced(sample: Sample, head: Head) -> tuple[float, float] | None:
     return clustered_mean(right, posts)
 
 
-def domain_auc(batch: Sample, reference: Sample, head: Head) -> float:
-    """Return how well a classifier tells the batch from the reference: 0.5 not at all, 1 always; five folds by post."""
+def style(batch: Sample, reference: Sample, head: Head) -> tuple[float, NDArray[np.bool_]]:
+    """Return how well a classifier tells the batch from the reference, and which reference images look like the batch's.
+
+    The first is the area under its curve, 0.5 not at all, 1 always. A reference image looks like the batch's where its score
+    is above that of the tenth of the batch with the lowest. Five folds by post.
+    """
     if not len(batch) or not len(reference):
-        return 0.5
+        return 0.5, np.ones(len(reference), np.bool_)
     rows = _whitened(np.concatenate([batch.vectors, reference.vectors]), head)
     own = np.arange(len(rows)) < len(batch)
     folds = fold_of([*batch.posts.tolist(), *reference.posts.tolist()])
-    scores = np.full(len(rows), np.nan)
+    scores = np.zeros(len(rows))
     for fold in np.unique(folds):
         inside = folds == fold
         sides = [rows[~inside & own], rows[~inside & ~own]]
         if min(map(len, sides)):
             means = [side.mean(axis=0) for side in sides]
             scores[inside] = (rows[inside] - (means[0] + means[1]) / 2) @ (means[0] - means[1])
-    scored = np.isfinite(scores)
-    return _auc(scores[scored & own], scores[scored & ~own])
+    return _auc(scores[own], scores[~own]), scores[~own] >= np.quantile(scores[own], 0.1)
 
 
 def _auc(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    if not len(first) or not len(second):
-        return 0.5
     ranks = np.concatenate([first, second]).argsort(kind="stable").argsort(kind="stable")[: len(first)] + 1
     return float((ranks.sum() - len(first) * (len(first) + 1) / 2) / (len(first) * len(second)))
 

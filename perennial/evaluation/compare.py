@@ -19,7 +19,7 @@ from perennial.learning.head import Head
 from perennial.learning.model import Model, load_model
 from perennial.task import Task
 
-REFERENCE = 150
+REFERENCE = 250
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _difference(
 ) -> Interval | None:
     classes = images.positions(task, rows)
     first, second = champion.argmax(axis=1) == classes, challenger.argmax(axis=1) == classes
-    return paired(Answers(rows["post"].to_pylist(), classes, first, second), balanced=balanced)
+    return paired(Answers(rows["post"].to_pylist(), classes, first, second), balanced=balanced, level=task.gate.confidence)
 
 
 def _batches(

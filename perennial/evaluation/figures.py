@@ -38,8 +38,8 @@ class ModelFigures(_Document):
 class Evaluation(_Document):
     """Champion and challenger on the same held-out images; ``difference`` is challenger minus champion.
 
-    ``difference`` is of balanced accuracy on the window's images, ``older_difference`` of accuracy on older ones: 95 %,
-    paired, posts as units.
+    ``difference`` is of balanced accuracy on the window's images, ``older_difference`` of accuracy on older ones: at
+    the gate's confidence, paired, posts as units.
     """
 
     task: str

@@ -32,7 +32,7 @@ def enough_held_out(gate: GateSpec, found: Evaluation) -> Check:
 
 def first_model_floor(gate: GateSpec, found: Evaluation) -> Check:
     """A first model has nobody to beat, so it must reach a floor."""
-    name, value, limit = "first model's balanced accuracy", found.challenger.balanced_accuracy, gate.first_balanced_accuracy
+    name, value, limit = "balanced accuracy of a first model", found.challenger.balanced_accuracy, gate.first_balanced_accuracy
     if found.champion:
         return _not_judged(name, "There is a champion to compare with.")
     sentence = f"Balanced accuracy {value:.3f}; a first model needs {limit:.3f}."

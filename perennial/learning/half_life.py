@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,8 @@ from perennial.learning.learners.cells import Cells, decay, faded_means
 from perennial.learning.periods import Length, period_number
 from perennial.learning.readout import whiten
 
-LARGEST = 300
+LARGEST, ENOUGH = 300, 100
 FOLDS = 5
-Unset = Literal["unset"]
 
 
 def candidates(length: Length) -> tuple[float | None, ...]:
@@ -25,14 +24,14 @@ def candidates(length: Length) -> tuple[float | None, ...]:
 
 
 def choose(
-    learner: Learner, newest: Events, posts: Sequence[str], length: Length, *, current: float | None | Unset = "unset"
+    learner: Learner, newest: Events, posts: Sequence[str], length: Length, *, current: float | None = None
 ) -> float | None:
     """Return the half-life under which ``newest``, all of them learnt (+1), is classified best without peeking.
 
     Each image is classified from what its own period and the periods before it hold, without the images of its fifth of the
     posts (test-then-train where a period holds little, cross-validation where it holds much); the covariance is that of all
     other images. ``current``, the champion's, stays unless another is right on more images by over one standard error of
-    the images on which the two differ; without it the longest half-life wins a tie.
+    the images on which the two differ.
     """
     options = candidates(length)
     rest = learner.copy()
@@ -49,7 +48,7 @@ def choose(
         kept = hits[options.index(current)]
         differ = int((hits[best] != kept).sum())
         if hits[best].sum() - kept.sum() <= np.sqrt(differ):
-            return current if current != "unset" else None
+            return current
     return options[best]
 
 
@@ -85,6 +84,13 @@ def _hits(cells: Cells, sums: NDArray[Any], classes: int, images: _Images, half_
             logits = asked @ means.T - 0.5 * (means**2).sum(axis=1) + np.where(seen, 0, -np.inf)
             hits[inside] = logits.argmax(axis=1) == own
     return hits
+
+
+def newest_periods(periods: NDArray[np.str_]) -> int:
+    """Return how many of these, newest first, make whole periods of at least a hundred images together."""
+    changes = np.flatnonzero(periods[1:] != periods[:-1]) + 1
+    whole = changes[changes >= ENOUGH]
+    return int(whole[0]) if len(whole) else len(periods)
 
 
 def fold_of(posts: Sequence[str], folds: int = FOLDS) -> NDArray[np.int64]:

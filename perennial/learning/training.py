@@ -107,10 +107,10 @@ def _learn(
     """Apply the changes to the state and to the calibration set."""
     learner, calibration = start.learner, start.calibration
     tables = [(found.now, 1)] if found.before is None else [(found.before, -1), (found.now, 1)]
-    total = sum(table.num_rows for table, _ in tables)
-    done = 0
-    for table, sign in tables:
-        for rows in _blocks(task, table):
+    blocks = [(_blocks(task, table), sign) for table, sign in tables]
+    total, done = sum(rows.num_rows for part, _ in blocks for rows in part), 0
+    for part, sign in blocks:
+        for rows in part:
             vectors = catalog.embeddings(backbone, rows.column("image").to_pylist())
             learner = learner or _empty(task, vectors.shape[1])
             calibration = calibration or CalibrationSet.empty(vectors.shape[1])
@@ -166,7 +166,9 @@ def _half_life(task: Task, catalog: Catalog, backbone: str, learner: Learner, fo
     rows = rows.slice(0, fading.LARGEST)
     if not rows.num_rows:
         return start.model.description.half_life if start.model and start.learner else None
+    count = fading.newest_periods(periods_of(rows.column("published").to_pylist(), task.learner.period))
+    rows = rows.slice(0, count)
     vectors = catalog.embeddings(backbone, rows.column("image").to_pylist())
-    current = start.model.description.half_life if start.model and start.learner else "unset"
+    current = start.model.description.half_life if start.model and start.learner else None
     posts = rows.column("post").to_pylist()
     return fading.choose(learner, _events(task, rows, vectors, 1), posts, task.learner.period, current=current)
