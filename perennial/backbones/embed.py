@@ -1,5 +1,6 @@
 """Embed the images of a catalog: decode beside computing, store as it goes, never twice."""
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +10,7 @@ import numpy as np
 
 from perennial.backbones.engines import Backbone
 from perennial.backbones.preprocess import Pixels
+from perennial.backbones.quantise import Vectors
 from perennial.catalog.catalog import Catalog
 from perennial.errors import CatalogError, ImageRejected
 
@@ -42,37 +44,48 @@ def embed_missing(
         ObjectMissing: an image's pixels are gone.
     """
     missing = catalog.without_embedding(backbone.digest, list(dict.fromkeys(ids)))
+    read = functools.partial(_stored, catalog, backbone)
     clipped = 0
     for start in range(0, len(missing), FLUSH):
         part = missing[start : start + FLUSH]
-        vectors = np.empty((len(part), backbone.dims), np.int16)
-        done = 0
-        for images in _decoded(catalog, backbone, part, batch):
-            vectors[done : done + len(images)], more = backbone.embed_counted(images)
+        found: list[Vectors] = []
+        for vectors, more in embed_all(backbone, part, read, batch=batch):
+            found.append(vectors)
             clipped += more
-            done += len(images)
-            progress(start + done, len(missing))
-        catalog.add_embeddings(backbone.digest, part, vectors)
+            progress(start + sum(map(len, found)), len(missing))
+        catalog.add_embeddings(backbone.digest, part, np.concatenate(found))
     return Embedded(len(missing), clipped)
 
 
-def _decoded(catalog: Catalog, backbone: Backbone, ids: Sequence[str], batch: int) -> Iterator[Pixels]:
-    """Yield preprocessed images in batches, uint8 [n, crop, crop, 3], decoding two batches ahead."""
+def embed_all(
+    backbone: Backbone, names: Sequence[str], read: Callable[[str], Pixels], *, batch: int = BATCH
+) -> Iterator[tuple[Vectors, int]]:
+    """Yield vectors, int16 [n, d], and the count of clipped values, batch after batch.
+
+    Args:
+        backbone: what embeds.
+        names: the pictures' names.
+        read: gives a name's preprocessed picture; called in threads, two batches ahead of computing.
+        batch: how many pictures are computed between two yields.
+    """
     waiting: deque[Future[Pixels]] = deque()
     with ThreadPoolExecutor(DECODERS, "decode") as pool:
-        for start in range(0, len(ids), batch):
-            waiting.append(pool.submit(_batch, catalog, backbone, ids[start : start + batch]))
-            if len(waiting) > DECODERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        try:
+            for start in range(0, len(names), batch):
+                waiting.append(pool.submit(_stack, read, names[start : start + batch]))
+                if len(waiting) > DECODERS:
+                    yield backbone.embed_counted(waiting.popleft().result())
+            while waiting:
+                yield backbone.embed_counted(waiting.popleft().result())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _batch(catalog: Catalog, backbone: Backbone, ids: Sequence[str]) -> Pixels:
-    return np.stack([_pixels(catalog, backbone, id) for id in ids])
+def _stack(read: Callable[[str], Pixels], names: Sequence[str]) -> Pixels:
+    return np.stack([read(name) for name in names])
 
 
-def _pixels(catalog: Catalog, backbone: Backbone, id: str) -> Pixels:
+def _stored(catalog: Catalog, backbone: Backbone, id: str) -> Pixels:
     try:
         return backbone.preprocess(catalog.pixels(id))
     except ImageRejected as error:
