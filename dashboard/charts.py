@@ -14,7 +14,7 @@ CHAMPION, FIRST = "Champion now", "First model"
 ACCENT, MUTED = "#3f9e74", "#98a29c"
 SPLITS = {"train": "learnt", "calibrate": "calibration", "hold_out": "held out"}
 SPLIT_COLOURS = ("#3f9e74", "#d9a441", "#6f8fc9")
-ROW_HEIGHT, HEIGHT, LABELS = 30, 260, 7
+ROW_HEIGHT, HEIGHT, LABELS = 30, 300, 7
 DATES: dict[Period, str] = {"day": "%-d %b", "week": "%-d %b", "month": "%b %Y"}
 
 
@@ -147,7 +147,7 @@ def _next(day: dt.date, period: Period) -> dt.date:
 
 
 def _legend() -> alt.Legend:
-    return alt.Legend(orient="top", direction="horizontal", symbolType="circle")
+    return alt.Legend(orient="top", direction="horizontal", symbolType="circle", symbolSize=90)
 
 
 def _names() -> alt.Axis:

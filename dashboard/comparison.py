@@ -1,7 +1,7 @@
 """The first model beside the champion, on the same held-out images, which neither has learnt; without Streamlit."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from perennial.catalog.catalog import Catalog
 from perennial.evaluation import metrics
 from perennial.evaluation.bootstrap import Answers, Interval, paired
+from perennial.learning.head import Head
 from perennial.learning.model import load_model
 from perennial.registry import Registry, Version
 
@@ -60,22 +61,22 @@ class _Predicted:
 
 
 def compare(catalog: Catalog, registry: Registry, task: str) -> Comparison | None:
-    """Compare a task's first version with its champion; None where there is no champion or nothing is held out.
+    """Compare a task's first version with its champion; None without a champion or held-out images to compare on.
 
     Raises:
         ModelError: one of the models is damaged.
-        CatalogError: a held-out image has no embedding.
     """
     champion = registry.champion(task)
     if champion is None:
         return None
     first = registry.versions(task)[0]
-    classes = load_model(catalog.objects, task, champion.digest).description.classes
-    held_out = _held_out(catalog, task, classes)
+    heads = [load_model(catalog.objects, task, version.digest).head() for version in (first, champion)]
+    classes = heads[1].classes
+    held_out = _held_out(catalog, task, classes, {head.backbone for head in heads})
     if not held_out.num_rows:
         return None
     wanted = np.array([classes.index(cls) for cls in held_out["cls"].to_pylist()], np.int64)
-    old, new = (_predict(catalog, version, held_out["image"].to_pylist(), classes, wanted) for version in (first, champion))
+    old, new = (_predict(catalog, head, held_out["image"].to_pylist(), classes, wanted) for head in heads)
     return Comparison(
         first=first,
         champion=champion,
@@ -88,18 +89,20 @@ def compare(catalog: Catalog, registry: Registry, task: str) -> Comparison | Non
     )
 
 
-def _held_out(catalog: Catalog, task: str, classes: Sequence[str]) -> pa.Table:
-    """Return the newest held-out images of known classes that have embeddings."""
+def _held_out(catalog: Catalog, task: str, classes: Sequence[str], backbones: Collection[str]) -> pa.Table:
+    """Return the newest held-out images of known classes that have embeddings under all these backbones."""
     table = catalog.labelled(task)
     wanted = pc.and_(pc.equal(table["split"], "hold_out"), pc.is_in(table["cls"], pa.array(classes)))
-    return table.filter(wanted).sort_by([("published", "descending"), ("image", "ascending")]).slice(0, NEWEST)
+    newest = table.filter(wanted).sort_by([("published", "descending"), ("image", "ascending")]).slice(0, NEWEST)
+    ids = newest["image"].to_pylist()
+    missing = {image for backbone in backbones for image in catalog.without_embedding(backbone, ids)}
+    return newest.filter(pa.array([image not in missing for image in ids], pa.bool_()))
 
 
 def _predict(
-    catalog: Catalog, version: Version, images: Sequence[str], classes: Sequence[str], wanted: NDArray[np.int64]
+    catalog: Catalog, head: Head, images: Sequence[str], classes: Sequence[str], wanted: NDArray[np.int64]
 ) -> _Predicted:
-    """Predict with one version; classes that it doesn't share with ``classes`` count as a wrong answer."""
-    head = load_model(catalog.objects, version.task, version.digest).head()
+    """Predict with one model; those of its classes that aren't among ``classes`` count as a wrong answer."""
     predicted = head.predict(catalog.embeddings(head.backbone, images))
     names = list(classes)
     place = np.array([names.index(cls) if cls in names else len(names) for cls in head.classes], np.int64)[predicted]

@@ -91,7 +91,9 @@ def _images(overview: Overview, period: periods.Period) -> None:
 def _models(task: str, compared: Comparison | None, period: periods.Period) -> None:
     st.subheader("First model against the champion")
     if compared is None:
-        st.info(f"No model serves yet. Train one with `perennial run {task}`.", icon=":material/hourglass_empty:")
+        st.info(
+            f"This takes a champion and held-out images. Go on with `perennial run {task}`.", icon=":material/hourglass_empty:"
+        )
         return
     st.markdown(wording.lead(compared))
     if compared.champion == compared.first:
