@@ -81,7 +81,7 @@ def table_told(url: str, table: str, doing: str, *, writing: bool) -> Iterator[N
         raise
     except (OSError, ValueError, RuntimeError) as error:
         plain = str(error).lower()
-        if isinstance(error, OSError) and any(mark in plain for mark in (*FULL, *REFUSED, *AWAY, NO_BUCKET)):
+        if any(mark in plain for mark in (*FULL, *REFUSED, *AWAY, NO_BUCKET)):
             raise failure(url, f"{doing} the table {table}", error, writing=writing) from error
         first = " ".join(str(error).split())[:300]
         raise CatalogError(
