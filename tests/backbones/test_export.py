@@ -63,9 +63,9 @@ def test_an_export_computes_what_torch_computes(tmp_path: Path, engine: str) -> 
     spec = TINY.model_copy(update={"weights": saved(tmp_path / "mine.safetensors", 0), "engine": engine})
     images = pictures(5, 40, seed=3)
     torch.manual_seed(0)
-    planes = (torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor(
-        [0.229, 0.224, 0.225]
-    ).view(3, 1, 1)
+    planes = (
+        torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    ) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
     with torch.inference_mode():
         expected = create("squeezenet1_1")(planes).flatten(1).numpy()
 
