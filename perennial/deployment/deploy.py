@@ -214,6 +214,7 @@ def _target(registry: Registry, task: Task, serving: Version | None, number: int
     ]
     if not before:
         raise RegistryError(
-            f"The task '{task.name}' has no earlier version that served. Name a version: 'perennial models {task.name}' lists them."
+            f"The task '{task.name}' has no earlier version that served. "
+            f"Name a version: 'perennial models {task.name}' lists them."
         )
     return before[-1]

@@ -63,10 +63,6 @@ class ProvingServer:
             raise ReleaseRejected(f"The server of the endpoint '{self._endpoint}' at {self._url} ended while it was watched")
         return facts
 
-    def running(self) -> bool:
-        """Return whether a server of this endpoint runs on this machine apart from a temporary one."""
-        return running(self._endpoint, self._settings) is not None
-
     def _find(self) -> None:
         self._stop()
         address = running(self._endpoint, self._settings)

@@ -91,7 +91,7 @@ class Endpoint:
             return
         held = self._view
         if held.stable and not record.stable:
-            self.store_trouble = f"The record of the endpoint is gone from {self._objects.url}; serving goes on with what is loaded."
+            self.store_trouble = f"The endpoint's record is gone from {self._objects.url}; what is loaded serves on."
             return
         ready = {digest: release for digest in record.roles if (release := self._loaded(digest))}
         stable = ready.get(record.stable or "") or held.stable

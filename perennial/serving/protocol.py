@@ -23,10 +23,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from perennial.errors import EndpointError, ImageRejected
+from perennial.serving.client import RELEASE_HEADER
 from perennial.serving.endpoint import Answer, Endpoint
 from perennial.serving.requests import INPUT, WrongRequest, images_of_binary, images_of_body, images_of_tensors
 
-RELEASE_HEADER = "x-perennial-release"
 MAX_BODY_BYTES = 64 * 1024 * 1024
 _BINARY = "inference-header-content-length"
 
