@@ -73,8 +73,8 @@ def test_an_honest_day_of_new_style_is_promoted(world: World) -> None:
     world.day(0, 150)
     champion, _, _ = step(world, None)
     world.centres = np.roll(world.centres, 1, axis=0) + 900
-    world.day(1, 80)
-    _, evaluation, verdict = step(world, champion, window_days=1)
+    world.day(10, 80)
+    _, evaluation, verdict = step(world, champion, window_days=1, max_forgetting=1)
     assert verdict.outcome == "promote"
     assert evaluation.batches[0].domain > 0.9
     assert check(verdict, "labels agree with the champion").passed is None

@@ -17,10 +17,10 @@ def model(**changes: object) -> ModelFigures:
 
 
 def evaluation(challenger: ModelFigures, champion: ModelFigures | None = None, rare: int = 40) -> Evaluation:
-    return Evaluation(
-        task="t", classes=("a", "b", "c"), window_days=3, new_batches=(), new_images=50, images=100, posts=50, 
-        older_images=0, support={"a": 60, "b": rare, "c": 0}, challenger=challenger, champion=champion, difference=None, older_difference=None, batches=(),
-    )  # fmt: skip
+    counts = {"window_days": 3, "new_images": 50, "images": 100, "posts": 50, "older_images": 0}
+    nothing = {"new_batches": (), "batches": (), "difference": None, "older_difference": None}
+    models = {"challenger": challenger, "champion": champion, "support": {"a": 60, "b": rare, "c": 0}}
+    return Evaluation.model_validate({"task": "t", "classes": ("a", "b", "c")} | counts | nothing | models)
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,13 @@ class Events:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def blocks(self) -> Iterator["Events"]:
-        """Yield the events in pieces whose float64 vectors fit in memory."""
+    def blocks(self) -> Iterator[tuple[int, "Events"]]:
+        """Yield 1 and images to learn, -1 and images to take away, in pieces whose float64 vectors fit in memory."""
         for start in range(0, len(self), BLOCK):
-            yield self.at(slice(start, start + BLOCK))
+            piece = self.at(slice(start, start + BLOCK))
+            for sign in (1, -1):
+                if (piece.weights == sign).any():
+                    yield sign, piece.at(piece.weights == sign)
 
     def at(self, rows: slice | NDArray[Any]) -> "Events":
         """Return some of the events."""

@@ -32,14 +32,11 @@ class Cells:
         return cls(none, none, none, np.empty((0, dims), np.int64))
 
     @classmethod
-    def of(
-        cls, vectors: NDArray[np.int16], classes: NDArray[np.int64], weights: NDArray[np.int64], periods: NDArray[np.str_]
-    ) -> "Cells":
-        """Return the cells of weighted images."""
+    def of(cls, vectors: NDArray[np.int16], classes: NDArray[np.int64], sign: int, periods: NDArray[np.str_]) -> "Cells":
+        """Return the cells of images that are all learnt (sign 1) or all taken away (-1)."""
         names, position = np.unique(periods, return_inverse=True)
         numbers = np.array([period_number(str(name)) for name in names], np.int64)[position]
-        rows = vectors.astype(np.int64) * weights[:, None]
-        return _gather(numbers, classes.astype(np.int64), weights.astype(np.int64), rows)
+        return _gather(numbers, classes.astype(np.int64), np.full(len(classes), sign), vectors, sign)
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, dims: int) -> "Cells":
@@ -63,12 +60,12 @@ class Cells:
 
     def plus(self, other: "Cells") -> "Cells":
         """Return both together."""
-        pairs = zip(
-            (self.periods, self.classes, self.counts, self.sums),
-            (other.periods, other.classes, other.counts, other.sums),
-            strict=True,
+        return _gather(
+            np.concatenate([self.periods, other.periods]),
+            np.concatenate([self.classes, other.classes]),
+            np.concatenate([self.counts, other.counts]),
+            np.concatenate([self.sums, other.sums]),
         )
-        return _gather(*(np.concatenate(pair) for pair in pairs))
 
     @property
     def images(self) -> int:
@@ -123,14 +120,16 @@ def faded_means(
     return np.where(seen[:, None], means, 0.0), seen
 
 
-def _gather(periods: NDArray[np.int64], classes: NDArray[np.int64], counts: NDArray[np.int64], sums: NDArray[np.int64]) -> Cells:
-    """Add up rows of the same (period, class), sort them and drop the empty ones."""
+def _gather(
+    periods: NDArray[np.int64], classes: NDArray[np.int64], counts: NDArray[np.int64], sums: NDArray[Any], sign: int = 1
+) -> Cells:
+    """Add up rows of the same (period, class), ``sums`` times ``sign``, sort them and drop the empty ones."""
     if not len(periods):
         return Cells.empty(sums.shape[1])
     order = np.lexsort((classes, periods))
     periods, classes = periods[order], classes[order]
     first = np.flatnonzero(np.r_[True, (periods[1:] != periods[:-1]) | (classes[1:] != classes[:-1])])
     counts = np.add.reduceat(counts[order], first)
-    sums = np.add.reduceat(sums[order], first, axis=0)
-    keep = (counts != 0) | sums.any(axis=1)
-    return Cells(periods[first][keep], classes[first][keep], counts[keep], sums[keep])
+    total = sign * np.add.reduceat(sums[order], first, axis=0, dtype=np.int64)
+    keep = (counts != 0) | total.any(axis=1)
+    return Cells(periods[first][keep], classes[first][keep], counts[keep], total[keep])

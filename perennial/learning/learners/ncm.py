@@ -20,9 +20,9 @@ class Ncm(Learner):
 
     def apply(self, events: Events) -> None:
         """Learn or take away images."""
-        for block in events.blocks():
-            self.cells = self.cells.plus(Cells.of(block.vectors, block.classes, block.weights, block.periods))
-            self.norms += int((block.vectors.astype(np.int64) ** 2).sum(axis=1) @ block.weights)
+        for sign, block in events.blocks():
+            self.cells = self.cells.plus(Cells.of(block.vectors, block.classes, sign, block.periods))
+            self.norms += sign * int((block.vectors.astype(np.int64) ** 2).sum())
 
     def whitener(self) -> NDArray[np.float64]:
         """Return the scale [1] that makes the mean variance within (class, period) one."""

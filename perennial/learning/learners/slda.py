@@ -27,11 +27,10 @@ class Slda(Learner):
 
     def apply(self, events: Events) -> None:
         """Learn or take away images."""
-        for block in events.blocks():
-            self.cells = self.cells.plus(Cells.of(block.vectors, block.classes, block.weights, block.periods))
-            for sign in (1, -1):
-                rows = block.vectors[block.weights == sign].astype(np.float64)
-                self.second += sign * (rows.T @ rows)
+        for sign, block in events.blocks():
+            self.cells = self.cells.plus(Cells.of(block.vectors, block.classes, sign, block.periods))
+            rows = block.vectors.astype(np.float64)
+            self.second += sign * (rows.T @ rows)
 
     def whitener(self) -> NDArray[np.float64]:
         """Return W [d, d] with W Wᵀ the inverse of the shrunk scatter within (class, span of periods)."""
