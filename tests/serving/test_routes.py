@@ -238,3 +238,9 @@ def test_rejected_images_are_no_errors_of_the_release(served: Served) -> None:
     predict(served, RED)
     after = served.facts()["releases"][served.stable]
     assert [after[key] - before[key] for key in ("requests", "rejected", "errors")] == [2, 1, 0]
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(served: Served) -> None:
+    with httpx.Client() as client:
+        times = [client.get(f"{served.url}/v1/models/colours").elapsed.total_seconds() for _ in range(20)]
+    assert min(times) < 0.03
