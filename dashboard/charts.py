@@ -11,7 +11,8 @@ from dashboard.endpoint import Probability
 from dashboard.periods import Period
 
 CHAMPION, FIRST = "Champion now", "First model"
-ACCENT, MUTED = "#3f9e74", "#98a29c"
+ACCENT, MUTED, HELD = "#3f9e74", "#98a29c", "#d9a441"
+STATES = ("labelled", "held")
 SPLITS = {"train": "learnt", "calibrate": "calibration", "hold_out": "held out"}
 SPLIT_COLOURS = ("#3f9e74", "#d9a441", "#6f8fc9")
 ROW_HEIGHT, HEIGHT, LABELS = 30, 300, 7
@@ -37,17 +38,24 @@ def class_balance(counts: Sequence[ClassCount]) -> alt.Chart:
     )
 
 
-def arrivals(counts: Sequence[tuple[dt.date, int]], period: Period) -> alt.Chart:
-    """Draw how many images were published, by period."""
-    rows = [{"day": _local(day), "until": _local(_next(day, period)), "images": images} for day, images in counts]
+def arrivals(labelled: Sequence[tuple[dt.date, int]], held: Sequence[tuple[dt.date, int]], period: Period) -> alt.Chart:
+    """Draw how many images were published, by period, and how many of them are held."""
+    rows = [
+        {"day": _local(day), "until": _local(_next(day, period)), "images": images, "state": state}
+        for state, counts in zip(STATES, (labelled, held), strict=True)
+        for day, images in counts
+    ]
+    days = sorted({day for day, _ in (*labelled, *held)})
+    scale = alt.Scale(domain=list(STATES), range=[ACCENT, HELD])
     return (
         alt.Chart(alt.Data(values=rows), height=HEIGHT)
-        .mark_bar(color=ACCENT, orient="vertical", stroke=None, binSpacing=1)
+        .mark_bar(orient="vertical", binSpacing=1)
         .encode(
-            x=_time([day for day, _ in counts], period),
+            x=_time(days, period),
             x2="until:T",
             y=alt.Y("images:Q", title="images", axis=_counts()),
-            tooltip=[_when(period), alt.Tooltip("images:Q", format=",")],
+            color=alt.Color("state:N", title=None, scale=scale, legend=_legend() if held else None),
+            tooltip=[_when(period), "state:N", alt.Tooltip("images:Q", format=",")],
         )
     )
 
@@ -113,8 +121,9 @@ def probabilities(answers: Sequence[Probability]) -> alt.LayerChart:
 
 
 def percent(share: float) -> str:
-    """Return a share as people read it: "87 %", "<1 %", with a space that doesn't break."""
-    return "<1\u00a0%" if 0 < share < 0.01 else f"{share:.0%}".replace("%", "\u00a0%")
+    """Return a share as people read it: "87 %", "<1 %", ">99 %", with a space that doesn't break."""
+    text = "<1%" if 0 < share < 0.01 else ">99%" if 0.99 < share < 1 else f"{share:.0%}"
+    return text.replace("%", "\u00a0%")
 
 
 def _models() -> alt.Color:

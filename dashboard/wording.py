@@ -59,7 +59,7 @@ def run(row: RunRow) -> dict[str, str]:
     return {
         "Started": f"{date(row.started.date())}, {row.started:%H:%M} UTC",
         "Outcome": badge,
-        "What happened": plain(row.sentence),
+        "What happened": plain(row.sentence or "Under way, or interrupted."),
     }
 
 

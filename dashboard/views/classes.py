@@ -83,9 +83,10 @@ def _images(overview: Overview, period: periods.Period) -> None:
         st.altair_chart(charts.class_balance(overview.classes), alt="Images by class and split")
     with right:
         st.subheader(f"Images by {period}")
-        st.altair_chart(
-            charts.arrivals(periods.images_by(overview.days, period), period), alt=f"Images by {period} of publication"
-        )
+        held = [(batch.last, batch.images) for batch in overview.waiting if batch.status == "held"]
+        labelled, waiting = (periods.images_by(days, period) for days in (overview.days, held))
+        shown = [count for count in waiting if not labelled or count[0] >= labelled[0][0]]
+        st.altair_chart(charts.arrivals(labelled, shown, period), alt=f"Images by {period} of publication, labelled and held")
 
 
 def _models(task: str, compared: Comparison | None, period: periods.Period) -> None:

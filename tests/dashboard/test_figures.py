@@ -96,7 +96,16 @@ def test_the_likeliest_class_stands_out() -> None:
     rows = chart.data.values
     assert [(row["class"], row["likeliest"], row["text"]) for row in rows] == [
         ("barn", False, "<1\u00a0%"),
-        ("tower", True, "100\u00a0%"),
+        ("tower", True, ">99\u00a0%"),
+    ]
+
+
+def test_held_images_stand_beside_the_labelled_ones() -> None:
+    day = dt.date(2026, 5, 1)
+    rows = charts.arrivals([(day, 20)], [(day, 7)], "month").data.values
+    assert [(row["state"], row["images"], row["until"][:10]) for row in rows] == [
+        ("labelled", 20, "2026-06-01"),
+        ("held", 7, "2026-06-01"),
     ]
 
 
