@@ -64,12 +64,12 @@ def recalls(classes: Sequence[ClassRecall]) -> alt.LayerChart:
     """Draw each class's recall under both models, joined by a line."""
     judged = sorted((row for row in classes if row.champion is not None), key=lambda row: -row.images)
     rows = [
-        {"class": row.cls, "images": row.images, "model": name, "recall": value}
+        {"class": f"{row.cls} ({row.images})", "images": row.images, "model": name, "recall": value}
         for row in judged
         for name, value in ((FIRST, row.first), (CHAMPION, row.champion))
     ]
     share = alt.X("recall:Q", title="recall", axis=_shares(), scale=alt.Scale(domain=[0, 1]))
-    classes_axis = alt.Y("class:N", title=None, sort=[row.cls for row in judged], axis=_names())
+    classes_axis = alt.Y("class:N", title=None, sort=[f"{row.cls} ({row.images})" for row in judged], axis=_names())
     base = alt.Chart(alt.Data(values=rows), height=alt.Step(ROW_HEIGHT))
     line = base.mark_rule(color=MUTED, opacity=0.6, strokeWidth=2).encode(x="min(recall):Q", x2="max(recall):Q", y=classes_axis)
     points = base.mark_point(filled=True, size=110, opacity=1).encode(

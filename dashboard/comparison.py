@@ -18,6 +18,8 @@ from perennial.registry import Registry, Version
 
 NEWEST = 5_000
 """Held-out images that are compared at most, the newest."""
+RECENT = 100
+"""How many of them, rounded up to whole days, stand for the world as it is now."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +43,44 @@ class DayScore:
 
 
 @dataclass(frozen=True)
+class Figures:
+    """Balanced accuracy of both models on the same images of some days; ``lead`` is the champion's less the first's, 95 %."""
+
+    since: dt.date
+    until: dt.date
+    images: int
+    first: float
+    champion: float
+    lead: Interval | None
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """Two versions on the same images; ``lead`` is the champion's balanced accuracy less the first model's, with 95 % ends."""
+    """Two versions on the newest held-out images, by class too, on all older ones, and day by day."""
 
     first: Version
     champion: Version
-    images: int
-    first_balanced_accuracy: float
-    champion_balanced_accuracy: float
-    lead: Interval | None
+    newest: Figures
+    older: Figures | None
     classes: tuple[ClassRecall, ...]
     days: tuple[DayScore, ...]
 
 
 @dataclass(frozen=True)
-class _Predicted:
-    matrix: NDArray[np.int64]
-    right: NDArray[np.bool_]
+class _Answered:
+    """Held-out images, newest first, with the class of each (as a position) and what both models say; all [n]."""
+
+    posts: NDArray[np.str_]
+    days: NDArray[np.datetime64]
+    classes: NDArray[np.int64]
+    first: NDArray[np.int64]
+    champion: NDArray[np.int64]
+
+    def at(self, rows: slice) -> "_Answered":
+        return _Answered(self.posts[rows], self.days[rows], self.classes[rows], self.first[rows], self.champion[rows])
+
+    def matrix(self, predicted: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        return metrics.confusion(self.classes, predicted, count)
 
 
 def compare(catalog: Catalog, registry: Registry, task: str) -> Comparison | None:
@@ -72,20 +95,24 @@ def compare(catalog: Catalog, registry: Registry, task: str) -> Comparison | Non
     first = registry.versions(task)[0]
     heads = [load_model(catalog.objects, task, version.digest).head() for version in (first, champion)]
     classes = heads[1].classes
-    held_out = _held_out(catalog, task, classes, {head.backbone for head in heads})
-    if not held_out.num_rows:
+    rows = _held_out(catalog, task, classes, {head.backbone for head in heads})
+    if not rows.num_rows:
         return None
-    wanted = np.array([classes.index(cls) for cls in held_out["cls"].to_pylist()], np.int64)
-    old, new = (_predict(catalog, head, held_out["image"].to_pylist(), classes, wanted) for head in heads)
+    answered = _Answered(
+        np.array(rows["post"].to_pylist(), np.str_),
+        np.array(rows["published"].to_pylist(), "datetime64[D]"),
+        np.array([classes.index(cls) for cls in rows["cls"].to_pylist()], np.int64),
+        *(_predict(catalog, head, rows["image"].to_pylist(), classes) for head in heads),
+    )
+    count = int((answered.days >= answered.days[min(RECENT, len(answered.days)) - 1]).sum())
+    newest, older = answered.at(slice(count)), answered.at(slice(count, None))
     return Comparison(
         first=first,
         champion=champion,
-        images=held_out.num_rows,
-        first_balanced_accuracy=metrics.balanced_accuracy(old.matrix),
-        champion_balanced_accuracy=metrics.balanced_accuracy(new.matrix),
-        lead=paired(Answers(held_out["post"].to_pylist(), wanted, old.right, new.right), balanced=True),
-        classes=_recalls(classes, old.matrix, new.matrix),
-        days=_days(held_out["published"].to_pylist(), old.right, new.right),
+        newest=_figures(newest, len(classes) + 1),
+        older=_figures(older, len(classes) + 1) if len(older.days) else None,
+        classes=_recalls(newest, classes),
+        days=_days(answered),
     )
 
 
@@ -99,28 +126,36 @@ def _held_out(catalog: Catalog, task: str, classes: Sequence[str], backbones: Co
     return newest.filter(pa.array([image not in missing for image in ids], pa.bool_()))
 
 
-def _predict(
-    catalog: Catalog, head: Head, images: Sequence[str], classes: Sequence[str], wanted: NDArray[np.int64]
-) -> _Predicted:
-    """Predict with one model; those of its classes that aren't among ``classes`` count as a wrong answer."""
-    predicted = head.predict(catalog.embeddings(head.backbone, images))
-    names = list(classes)
-    place = np.array([names.index(cls) if cls in names else len(names) for cls in head.classes], np.int64)[predicted]
-    matrix = metrics.confusion(wanted, place, len(names) + 1)
-    return _Predicted(matrix, place == wanted)
+def _predict(catalog: Catalog, head: Head, images: Sequence[str], classes: Sequence[str]) -> NDArray[np.int64]:
+    """Return positions in ``classes``, or one beyond them where the model answers a class that isn't among them."""
+    places = [classes.index(cls) if cls in classes else len(classes) for cls in head.classes]
+    return np.array(places, np.int64)[head.predict(catalog.embeddings(head.backbone, images))]
 
 
-def _recalls(classes: Sequence[str], old: NDArray[np.int64], new: NDArray[np.int64]) -> tuple[ClassRecall, ...]:
-    before, after, sizes = metrics.recalls(old), metrics.recalls(new), new.sum(axis=1)
-    return tuple(ClassRecall(cls, int(sizes[row]), _share(before[row]), _share(after[row])) for row, cls in enumerate(classes))
+def _figures(rows: _Answered, count: int) -> Figures:
+    right = rows.first == rows.classes, rows.champion == rows.classes
+    return Figures(
+        since=rows.days.min().item(),
+        until=rows.days.max().item(),
+        images=len(rows.days),
+        first=metrics.balanced_accuracy(rows.matrix(rows.first, count)),
+        champion=metrics.balanced_accuracy(rows.matrix(rows.champion, count)),
+        lead=paired(Answers(rows.posts.tolist(), rows.classes, *right), balanced=True),
+    )
+
+
+def _recalls(rows: _Answered, classes: Sequence[str]) -> tuple[ClassRecall, ...]:
+    before, after = (rows.matrix(predicted, len(classes) + 1) for predicted in (rows.first, rows.champion))
+    recalls = zip(classes, after.sum(axis=1), metrics.recalls(before), metrics.recalls(after), strict=False)
+    return tuple(ClassRecall(cls, int(size), _share(old), _share(new)) for cls, size, old, new in recalls)
 
 
 def _share(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _days(days: Sequence[dt.date], old: NDArray[np.bool_], new: NDArray[np.bool_]) -> tuple[DayScore, ...]:
-    kept, place = np.unique(np.array(days, "datetime64[D]"), return_inverse=True)
-    counts = [np.bincount(place, weights=weights, minlength=len(kept)) for weights in (np.ones(len(days)), old, new)]
-    rows = zip(kept.tolist(), *(count.astype(int).tolist() for count in counts), strict=True)
-    return tuple(DayScore(*row) for row in rows)
+def _days(rows: _Answered) -> tuple[DayScore, ...]:
+    days, place = np.unique(rows.days, return_inverse=True)
+    weights = np.ones(len(place)), rows.first == rows.classes, rows.champion == rows.classes
+    counts = [np.bincount(place, weights=weight, minlength=len(days)).astype(int).tolist() for weight in weights]
+    return tuple(DayScore(*row) for row in zip(days.tolist(), *counts, strict=True))

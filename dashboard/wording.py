@@ -4,7 +4,7 @@ import datetime as dt
 import re
 
 from dashboard.charts import percent
-from dashboard.comparison import Comparison
+from dashboard.comparison import Comparison, Figures
 from dashboard.data import RunRow
 from dashboard.endpoint import Answer
 from perennial.catalog.rows import Batch
@@ -24,26 +24,30 @@ def points(difference: float) -> str:
 
 def batch(held: Batch) -> str:
     """Return a batch as "170 images of 12 May 2026"."""
-    span = date(held.first) if held.first == held.last else f"{date(held.first)} to {date(held.last)}"
-    return f"{held.images:,} images of {span}"
+    return f"{held.images:,} images of {span(held.first, held.last)}"
+
+
+def span(first: dt.date, last: dt.date) -> str:
+    """Return days such as "1 May 2026 to 3 May 2026"."""
+    return date(first) if first == last else f"{date(first)} to {date(last)}"
 
 
 def lead(compared: Comparison) -> str:
-    """Return one sentence on how the champion does beside the first model."""
-    images = f"{compared.images:,} held-out images"
+    """Return how the champion does beside the first model: on the newest images, and on those before."""
     if compared.champion == compared.first:
-        return (
-            f"The first model is still the champion; on {images} its balanced accuracy is "
-            f"{percent(compared.champion_balanced_accuracy)}."
-        )
-    sentence = (
-        f"On the same {images}, which neither has learnt, the first model's balanced accuracy is "
-        f"**{percent(compared.first_balanced_accuracy)}**, the champion's **{percent(compared.champion_balanced_accuracy)}**"
+        return f"The first model is still the champion; its balanced accuracy is {percent(compared.newest.champion)}."
+    sentence = f"Neither has learnt these images. On the newest {_both(compared.newest)}"
+    if compared.newest.lead:
+        low, high = _signed(compared.newest.lead.low), _signed(compared.newest.lead.high)
+        sentence += f": {points(compared.newest.lead.value)} (95 % interval {low} to {high})"
+    return f"{sentence}. On older {_both(compared.older)}." if compared.older else f"{sentence}."
+
+
+def _both(figures: Figures) -> str:
+    return (
+        f"{figures.images:,} ({span(figures.since, figures.until)}) the first model's balanced accuracy is "
+        f"**{percent(figures.first)}**, the champion's **{percent(figures.champion)}**"
     )
-    if compared.lead is None:
-        return sentence + "."
-    interval = f"{_signed(compared.lead.low)} to {_signed(compared.lead.high)}"
-    return f"{sentence}: {points(compared.lead.value)} (95 % interval {interval})."
 
 
 def rest(answer: Answer) -> str:

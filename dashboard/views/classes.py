@@ -38,16 +38,18 @@ def _figures(overview: Overview, compared: Comparison | None) -> None:
         middle.metric("Champion", "none yet", border=True, height="stretch")
         right.metric("Balanced accuracy", "–", border=True, height="stretch")
         return
-    gain = compared.champion_balanced_accuracy - compared.first_balanced_accuracy
+    newest, first = compared.newest, compared.champion == compared.first
     since = wording.date(compared.champion.created.date())
     middle.metric("Champion", f"Version {compared.champion.number}", border=True, height="stretch", help=f"Made on {since}.")
     right.metric(
         "Balanced accuracy",
-        charts.percent(compared.champion_balanced_accuracy),
-        f"{wording.points(gain)} since the first model" if compared.champion != compared.first else None,
+        charts.percent(newest.champion),
+        None
+        if first
+        else f"{100 * (newest.champion - newest.first):+.0f} points on the first model",  # a plain minus turns the arrow
         border=True,
         height="stretch",
-        help="Of the champion, on held-out images: the mean of the classes' recalls.",
+        help=f"The mean of the classes' recalls, by the champion, on the newest {newest.images:,} held-out images.",
     )
 
 
@@ -108,7 +110,7 @@ def _models(task: str, compared: Comparison | None, period: periods.Period) -> N
         else:
             st.caption("Too few held-out images in each; choose a longer period above.")
     with right:
-        st.markdown("**Recall by class**")
+        st.markdown("**Recall by class, newest held-out images**")
         st.altair_chart(charts.recalls(compared.classes), alt="Recall of both models by class")
 
 

@@ -54,12 +54,24 @@ def test_the_champion_is_compared_with_the_first_model_on_the_same_images(instal
     found = comparison.compare(installation.catalog, installation.registry, "shapes")
     assert found is not None
     assert (found.first.number, found.champion.number) == (1, 2)
-    assert found.images == sum(score.images for score in found.days) == sum(row.images for row in found.classes)
-    assert found.champion_balanced_accuracy > found.first_balanced_accuracy + 0.1
-    assert found.lead is not None
-    assert found.lead.low > 0
+    assert found.newest.images == sum(row.images for row in found.classes)
+    assert found.older is None
+    assert found.newest.champion > found.newest.first + 0.1
+    assert found.newest.lead is not None
+    assert found.newest.lead.low > 0
     after = [score for score in found.days if score.day > dt.date(2026, 5, 6)]
     assert sum(score.champion_right for score in after) > sum(score.first_right for score in after)
+
+
+def test_the_newest_whole_days_stand_for_now(installation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "RECENT", 5)
+    found = comparison.compare(installation.catalog, installation.registry, "shapes")
+    assert found is not None
+    assert found.older is not None
+    assert found.newest.until == dt.date(2026, 5, 9)
+    assert found.older.until < found.newest.since
+    assert found.newest.images + found.older.images == sum(score.images for score in found.days)
+    assert "On older" in wording.lead(found)
 
 
 def test_without_a_champion_nothing_is_compared(installation: Any) -> None:
@@ -111,13 +123,13 @@ def test_held_images_stand_beside_the_labelled_ones() -> None:
 
 def test_a_class_without_held_out_images_is_not_drawn() -> None:
     rows = [ClassRecall("barn", 9, 0.1, 0.9), ClassRecall("tower", 0, None, None)]
-    assert {row["class"] for row in charts.recalls(rows).data.values} == {"barn"}
+    assert {row["class"] for row in charts.recalls(rows).data.values} == {"barn (9)"}
 
 
 def test_sentences_are_plain(installation: Any) -> None:
     found = comparison.compare(installation.catalog, installation.registry, "shapes")
     assert found is not None
-    assert "which neither has learnt" in wording.lead(found)
+    assert "Neither has learnt" in wording.lead(found)
     assert wording.points(-0.123) == "−12 points"
     assert wording.plain("wait for [review]") == r"wait for \[review\]"
     held = Batch("b", "shapes", 1200, dt.date(2026, 5, 1), dt.date(2026, 5, 3))

@@ -41,7 +41,7 @@ def test_classes_shows_the_gain_the_held_batch_and_the_runs(environment: Any) ->
     assert [metric.value for metric in app.metric][:2] == ["180", "Version 2"]
     assert "20 images of 10 May 2026 are held." in app.warning[0].value
     assert f"perennial review approve shapes {environment.held[:12]}" in app.warning[0].value
-    assert "which neither has learnt" in _text(app)
+    assert "Neither has learnt" in _text(app)
     assert len(app.table) == 1
     assert "held" in app.table[0].value["Outcome"].iloc[0]
 
