@@ -11,7 +11,7 @@ from perennial.evaluation.figures import Check, Evaluation
 from perennial.task import GateSpec
 
 Rule = Callable[[GateSpec, Evaluation], Check]
-SAME_STYLE = 0.85
+SAME_STYLE = 0.7
 NOISE_MS = 1.0
 BATCH_POSTS = 15
 

@@ -1,7 +1,7 @@
 """How fast the past fades: the half-life that would have classified the newest images best, had they not been learnt."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ def choose(
 
     Each image is classified from what its own period and the periods before it hold, without the images of its fifth of the
     posts (test-then-train where a period holds little, cross-validation where it holds much); the covariance is that of all
-    other images. ``current``, the champion's, stays unless another is right on more images by over one standard error of
+    other images. ``current``, the champion's, stays unless another is right on more images by over half a standard error of
     the images on which the two differ.
     """
     options = candidates(length)
@@ -40,14 +40,20 @@ def choose(
         rest = learner
     whitener, centre = rest.whitener(), rest.cells.centre()
     cells = learner.cells
-    sums = whiten(cells.sums - cells.counts[:, None] * centre, whitener)
+    raw = cells.sums - cells.counts[:, None] * centre
+    few = len(raw) <= len(np.unique(newest.periods)) * (len(options) + 1) * learner.classes
+    early = whiten(raw, whitener) if few else raw
+
+    def project(weights: NDArray[Any]) -> NDArray[Any]:
+        return weights @ early if few else whiten(weights @ early, whitener)
+
     images = _Images(whiten(newest.vectors - centre, whitener), newest.classes, _numbers(newest), fold_of(posts))
-    hits = [_hits(cells, sums, learner.classes, images, option) for option in options]
+    hits = [_hits(cells, project, learner.classes, images, option) for option in options]
     best = int(np.argmax([right.sum() for right in hits]))
     if current in options:
         kept = hits[options.index(current)]
         differ = int((hits[best] != kept).sum())
-        if hits[best].sum() - kept.sum() <= np.sqrt(differ):
+        if hits[best].sum() - kept.sum() <= 0.5 * np.sqrt(differ):
             return current
     return options[best]
 
@@ -66,14 +72,16 @@ def _numbers(events: Events) -> NDArray[np.int64]:
     return np.array([period_number(str(period)) for period in events.periods], np.int64)
 
 
-def _hits(cells: Cells, sums: NDArray[Any], classes: int, images: _Images, half_life: float | None) -> NDArray[np.bool_]:
-    """Return which of the newest images [n] are classified well under a half-life; ``sums`` are the cells', whitened."""
+def _hits(
+    cells: Cells, project: Callable[[NDArray[Any]], NDArray[Any]], classes: int, images: _Images, half_life: float | None
+) -> NDArray[np.bool_]:
+    """Return which of the newest images [n] are classified well under a half-life; ``project`` gives whitened sums of cells."""
     hits = np.zeros(len(images.classes), np.bool_)
     for period in np.unique(images.periods):
         past = cells.periods <= period
         onehot = (cells.classes[past][None, :] == np.arange(classes)[:, None]).astype(np.float64)
         faded = onehot * decay(cells.periods[past], half_life)
-        plain_sums, faded_sums = onehot @ sums[past], faded @ sums[past]
+        plain_sums, faded_sums = project(_spread(onehot, past)), project(_spread(faded, past))
         plain_counts, faded_counts = onehot @ cells.counts[past], faded @ cells.counts[past]
         for fold in np.unique(images.folds[images.periods == period]):
             inside = (images.periods == period) & (images.folds == fold)
@@ -96,3 +104,10 @@ def newest_periods(periods: NDArray[np.str_]) -> int:
 def fold_of(posts: Sequence[str], folds: int = FOLDS) -> NDArray[np.int64]:
     """Return the fold of each post, [n]; images of one post are never on two sides."""
     return np.array([int(hashlib.sha256(f"fold {post}".encode()).hexdigest()[:8], 16) % folds for post in posts], np.int64)
+
+
+def _spread(weights: NDArray[Any], past: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return weights of the past cells as weights of all cells, 0 for the others."""
+    spread = np.zeros((len(weights), len(past)))
+    spread[:, past] = weights
+    return spread

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from perennial.learning.learners.base import Events
 from perennial.learning.learners.slda import Slda
@@ -35,23 +36,24 @@ class PerSample:
 
     def answers(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the likeliest class of each image."""
-        precision = np.linalg.pinv((1 - 1e-4) * self.covariance + 1e-4 * np.eye(DIMS, dtype=np.float32))
+        precision = np.linalg.inv((1 - 1e-4) * self.covariance + 1e-4 * np.eye(DIMS, dtype=np.float32))
         weights = self.means @ precision
         return np.asarray((vectors @ weights.T - 0.5 * (self.means * weights).sum(axis=1)).argmax(axis=1), np.int64)
 
 
 def run(quick: bool = False) -> list[Row]:
     """Return how much faster learning is, and by how much the answers differ."""
-    images, timed = (2_000, 200) if quick else (6_000, 600)
+    images, timed = (1_000, 200) if quick else (3_000, 400)
     rng = np.random.default_rng(0)
-    centres, mixing = rng.normal(0, 60, (CLASSES, DIMS)), rng.normal(0, 12, (DIMS, DIMS))
+    centres, shared = rng.normal(0, 40, (CLASSES, DIMS)), rng.normal(0, 100, (64, DIMS))
     classes = rng.integers(0, CLASSES, 2 * images)
-    drawn = centres[classes] / 4 + rng.normal(size=(2 * images, DIMS)) @ mixing
+    drawn = centres[classes] + rng.normal(size=(2 * images, 64)) @ shared + rng.normal(0, 400, (2 * images, DIMS))
     vectors = np.clip(drawn, -4095, 4095).astype(np.int16)
     events = Events(vectors[:images], classes[:images], np.ones(images, np.int64), np.full(images, "2026-11"))
     sums, single, floats = Slda(DIMS, CLASSES), PerSample(), vectors.astype(np.float32)
     began = time.process_time()
-    sums.apply(events)
+    with threadpool_limits(1):  # a waiting thread would count as processor time
+        sums.apply(events)
     by_sums = (time.process_time() - began) / images
     began = time.process_time()
     for position in range(timed):
