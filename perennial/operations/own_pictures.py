@@ -20,7 +20,7 @@ def task_from_folder(name: str, folder: Path, *, network: str, weights: str, tas
         SourceError: the folder isn't there, or holds no pictures of two classes.
     """
     source = FolderSource(type="folder", path=folder.resolve())
-    counts = survey(source.path)
+    counts = {cls: count for cls, count in survey(source.path).items() if count}
     path = tasks / f"{name}.yaml"
     if path.is_file():
         task = _with_new_classes(load_task(name, tasks), source, tuple(counts), path)

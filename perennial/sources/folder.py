@@ -6,12 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from perennial.errors import ImageRejected, SourceError, TaskError
+from perennial.errors import ImageRejected, SourceError
 from perennial.sources.images import MAX_BYTES
 from perennial.sources.posts import ImageRef, Known, Post
-from perennial.task import Task, save_task
 
 PICTURES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 """Names that are taken for pictures; what lies in them is judged by content."""
@@ -20,14 +17,13 @@ PICTURES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".
 class FolderSource:
     """One post a file: its class is the first subfolder, its date the file's modification date in UTC."""
 
-    name = "folder"
     workers = 4
 
     def __init__(self, path: Path, *, alone: bool = True) -> None:
         """Read ``path``; ``alone`` says that a task has no other source, so that one class is too few."""
         self._path = path
         self._alone = alone
-        self.key = f"folder-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]}"
+        self.name = self.key = folder_name(path)
 
     def posts(self, known: Known) -> Iterator[Post]:
         """Yield each picture whose path, size or time isn't known, in the order of the paths.
@@ -87,6 +83,11 @@ class FolderSource:
         )
 
 
+def folder_name(path: Path) -> str:
+    """Return what a folder is called as a source: other folders' pictures of the same names are other posts."""
+    return f"folder-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]}"
+
+
 def survey(path: Path, classes: int = 2) -> dict[str, int]:
     """Count the pictures of each class subfolder, in the order of the names; empty subfolders count 0.
 
@@ -107,36 +108,6 @@ def survey(path: Path, classes: int = 2) -> dict[str, int]:
             loose += 1
     _check_counts(path, counts, loose, classes)
     return counts
-
-
-def task_from_folder(
-    name: str, path: Path, *, network: str = "resnet50", weights: str = "auto", tasks: Path = Path("tasks")
-) -> Path:
-    """Write a task whose classes are a folder's subfolders with pictures, and return the file.
-
-    Raises:
-        SourceError: the folder has pictures of fewer than two classes.
-        TaskError: there is such a task already, or its name isn't allowed.
-    """
-    target = tasks / f"{name}.yaml"
-    if target.exists():
-        raise TaskError(f"There is a task file {target} already. Give another name, or remove that file.")
-    document = {
-        "name": name,
-        "description": f"The class of a picture, learnt from those in {path}.",
-        "classes": [folder for folder, count in survey(path).items() if count],
-        "label": {"rule": "folder"},
-        "sources": [{"type": "folder", "path": path.resolve()}],
-        "backbone": {"network": network, "weights": weights},
-    }
-    try:
-        task = Task.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise TaskError(f"The {key} {first['input']!r} isn't allowed: {first['msg'].lower()}.") from None
-    save_task(task, target)
-    return target
 
 
 def _check_there(path: Path) -> None:

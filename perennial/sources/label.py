@@ -1,19 +1,23 @@
 """Label images by what their sources say about them."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.rows import Batch, LabelEvent
-from perennial.task import Task
+from perennial.sources.folder import folder_name
+from perennial.task import FolderSource, Task
 
 
 def label(task: Task, catalog: Catalog) -> Batch | None:
-    """Apply a task's label rule to the images it hasn't seen, as one batch; None where there is no new label.
+    """Apply a task's label rule to the images of its sources that have no label, as one batch; None where nothing is new.
 
-    An image whose label is unknown, or isn't one of the task's classes, is set aside for review.
+    An image whose label is unknown, or isn't one of the task's classes, is set aside for review, and tried again in later
+    runs: the task may have got a class since.
     """
     events, unknown = [], []
-    for row in catalog.unlabelled(task.name).to_pylist():
+    for row in _candidates(task, catalog):
         cls = task.label.label({"place": row["place"], **json.loads(row["metadata"])})
         if cls in task.classes:
             who = row["post"].partition("/")[0]
@@ -23,3 +27,10 @@ def label(task: Task, catalog: Catalog) -> Batch | None:
     if unknown:
         catalog.review(task.name, unknown)
     return catalog.append_labels(task.name, events) if events else None
+
+
+def _candidates(task: Task, catalog: Catalog) -> Iterator[dict[str, Any]]:
+    """Yield new images and those set aside earlier; a store may hold other tasks' images too."""
+    sources = {folder_name(source.path) if isinstance(source, FolderSource) else source.type for source in task.sources}
+    for rows in (catalog.unlabelled(task.name), catalog.to_review(task.name)):
+        yield from (row for row in rows.to_pylist() if row["post"].partition("/")[0] in sources)

@@ -72,7 +72,8 @@ def _task(home: Path) -> None:
         for number in range(3):
             Image.new("RGB", (64, 64 + number), colour).save(home / "pictures" / cls / f"{number}.png")
     (home / "benchmark.yaml").write_text(
-        f"name: benchmark\nclasses: [red, blue]\nlabel: {{rule: folder}}\nsources: [{{type: folder, path: {home / 'pictures'}}}]\n"
+        f"name: benchmark\nclasses: [red, blue]\nlabel: {{rule: folder}}\n"
+        f"sources: [{{type: folder, path: {home / 'pictures'}}}]\n"
         "backbone: {network: resnet18, weights: 'random:0', resize: 64, crop: 64}\n"
     )
     (home / "empty.py").write_text(EMPTY)

@@ -12,7 +12,9 @@ import yaml
 
 def compiled(output: Path, seed: str) -> bytes:
     command = [sys.executable, "-m", "pipelines", "compile", "--output", str(output)]
-    subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed, "PERENNIAL_IMAGE": "registry/perennial@sha256:0"}, check=True)
+    subprocess.run(
+        command, env={**os.environ, "PYTHONHASHSEED": seed, "PERENNIAL_IMAGE": "registry/perennial@sha256:0"}, check=True
+    )
     return output.read_bytes()
 
 

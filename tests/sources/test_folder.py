@@ -8,11 +8,10 @@ import pytest
 
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.quarantine import quarantined
-from perennial.errors import SourceError, TaskError
-from perennial.sources.folder import survey, task_from_folder
+from perennial.errors import SourceError
+from perennial.sources.folder import folder_name, survey
 from perennial.sources.label import label
 from perennial.sources.scrape import Scraped, scrape
-from perennial.task import load_task
 from tests.sources.conftest import folder_task
 from tests.sources.test_images import encoded, picture
 
@@ -40,16 +39,17 @@ def test_pictures_become_images_with_class_and_date(flowers: Path, catalog: Cata
     task = folder_task(flowers, "rose", "tulip")
     assert scrape(task, catalog) == Scraped(posts=4, images=4)
     rows = {row["post"]: row for row in catalog.images().to_pylist()}
-    assert sorted(rows) == ["folder/rose/a.png", "folder/rose/deep/b.png", "folder/tulip/a.PNG", "folder/tulip/c.jpg"]
-    assert rows["folder/rose/a.png"]["published"] == datetime.date(2025, 5, 5)
+    source = folder_name(flowers)
+    assert sorted(rows) == [f"{source}/rose/a.png", f"{source}/rose/deep/b.png", f"{source}/tulip/a.PNG", f"{source}/tulip/c.jpg"]
+    assert rows[f"{source}/rose/a.png"]["published"] == datetime.date(2025, 5, 5)
     batch = label(task, catalog)
     assert batch
     labelled = catalog.labelled("own")
     assert sorted(zip(labelled["post"].to_pylist(), labelled["cls"].to_pylist(), strict=True)) == [
-        ("folder/rose/a.png", "rose"),
-        ("folder/rose/deep/b.png", "rose"),
-        ("folder/tulip/a.PNG", "tulip"),
-        ("folder/tulip/c.jpg", "tulip"),
+        (f"{source}/rose/a.png", "rose"),
+        (f"{source}/rose/deep/b.png", "rose"),
+        (f"{source}/tulip/a.PNG", "tulip"),
+        (f"{source}/tulip/c.jpg", "tulip"),
     ]
 
 
@@ -89,7 +89,8 @@ def test_a_class_that_the_task_lacks_is_set_aside(flowers: Path, catalog: Catalo
     batch = label(task, catalog)
     assert batch
     assert batch.images == 4
-    assert sorted(catalog.to_review("own")["post"].to_pylist()) == ["folder/loose.png", "folder/weed/a.png"]
+    source = folder_name(flowers)
+    assert sorted(catalog.to_review("own")["post"].to_pylist()) == [f"{source}/loose.png", f"{source}/weed/a.png"]
     assert label(task, catalog) is None
 
 
@@ -111,8 +112,7 @@ def test_too_little_in_a_folder_is_said(tmp_path: Path, catalog: Catalog, names:
     with pytest.raises(SourceError, match=reason):
         scrape(folder_task(folder, "rose", "tulip"), catalog)
     with pytest.raises(SourceError, match=reason):
-        task_from_folder("own", folder, tasks=tmp_path / "tasks")
-    assert not (tmp_path / "tasks").exists()
+        survey(folder)
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path, catalog: Catalog) -> None:
@@ -131,17 +131,24 @@ def test_a_folder_that_went_away_is_said(flowers: Path, catalog: Catalog) -> Non
 def test_empty_classes_are_counted_and_left_out(flowers: Path, tmp_path: Path) -> None:
     (flowers / "lily").mkdir()
     assert survey(flowers) == {"lily": 0, "rose": 2, "tulip": 2}
-    path = task_from_folder("own", flowers, network="mobilenet_v2", weights="random:3", tasks=tmp_path / "tasks")
-    task = load_task("own", tmp_path / "tasks")
-    assert path == tmp_path / "tasks/own.yaml"
-    assert task.classes == ("rose", "tulip")
-    assert (task.backbone.network, task.backbone.weights) == ("mobilenet_v2", "random:3")
-    assert task.label.rule == "folder"
 
 
-def test_a_task_file_is_not_written_over(flowers: Path, tmp_path: Path) -> None:
-    task_from_folder("own", flowers, tasks=tmp_path / "tasks")
-    with pytest.raises(TaskError, match="already"):
-        task_from_folder("own", flowers, tasks=tmp_path / "tasks")
-    with pytest.raises(TaskError, match="isn't allowed"):
-        task_from_folder("My Flowers!", flowers, tasks=tmp_path / "tasks")
+def test_a_class_named_later_is_labelled_then(flowers: Path, catalog: Catalog) -> None:
+    put(flowers / "weed/a.png", 220)
+    scrape(folder_task(flowers, "rose", "tulip"), catalog)
+    label(folder_task(flowers, "rose", "tulip"), catalog)
+    batch = label(folder_task(flowers, "rose", "tulip", "weed"), catalog)
+    assert batch
+    assert batch.images == 1
+
+
+def test_another_task_leaves_these_pictures_alone(flowers: Path, tmp_path: Path, catalog: Catalog) -> None:
+    put(tmp_path / "others/rose/x.png", 60)
+    put(tmp_path / "others/tulip/y.png", 70)
+    scrape(folder_task(flowers, "rose", "tulip"), catalog)
+    other = folder_task(tmp_path / "others", "rose", "tulip").model_copy(update={"name": "other"})
+    scrape(other, catalog)
+    batch = label(other, catalog)
+    assert batch
+    assert batch.images == 2
+    assert catalog.to_review("other").num_rows == 0

@@ -1,0 +1,63 @@
+"""A folder of pictures becomes a task."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from perennial.errors import SourceError, TaskError
+from perennial.operations.own_pictures import task_from_folder
+from perennial.task import load_task
+
+
+@pytest.fixture
+def flowers(tmp_path: Path) -> Path:
+    for name in ("rose/a.png", "tulip/b.png"):
+        path = tmp_path / "flowers" / name
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(path)
+    return tmp_path / "flowers"
+
+
+def make(folder: Path, tmp_path: Path, name: str = "own") -> dict[str, int]:
+    return task_from_folder(name, folder, network="mobilenet_v2", weights="random:3", tasks=tmp_path / "tasks")[1]
+
+
+def test_classes_are_the_subfolders_with_pictures(flowers: Path, tmp_path: Path) -> None:
+    (flowers / "lily").mkdir()
+    assert make(flowers, tmp_path) == {"rose": 1, "tulip": 1}
+    task = load_task("own", tmp_path / "tasks")
+    assert task.classes == ("rose", "tulip")
+    assert (task.backbone.network, task.backbone.weights) == ("mobilenet_v2", "random:3")
+
+
+def test_a_new_subfolder_is_added_and_the_rest_is_kept(flowers: Path, tmp_path: Path) -> None:
+    make(flowers, tmp_path)
+    file = tmp_path / "tasks" / "own.yaml"
+    file.write_text(file.read_text() + "gate: {min_new_images: 7}\n")
+    (flowers / "rose").rename(flowers / "aster")
+    make(flowers, tmp_path)
+    task = load_task("own", tmp_path / "tasks")
+    assert task.classes == ("rose", "tulip", "aster")
+    assert task.gate.min_new_images == 7
+
+
+def test_another_task_of_that_name_is_left_alone(flowers: Path, tmp_path: Path) -> None:
+    make(flowers, tmp_path)
+    before = (tmp_path / "tasks" / "own.yaml").read_text()
+    flowers.rename(tmp_path / "elsewhere")
+    with pytest.raises(TaskError, match="Choose another name"):
+        make(tmp_path / "elsewhere", tmp_path)
+    assert (tmp_path / "tasks" / "own.yaml").read_text() == before
+
+
+def test_a_name_that_is_not_allowed_is_said(flowers: Path, tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="small letters"):
+        make(flowers, tmp_path, name="My Flowers!")
+
+
+def test_too_few_classes_are_said(flowers: Path, tmp_path: Path) -> None:
+    (flowers / "rose" / "a.png").unlink()
+    with pytest.raises(SourceError, match="one class alone"):
+        make(flowers, tmp_path)
+    assert not (tmp_path / "tasks").exists()
