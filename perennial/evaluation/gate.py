@@ -10,10 +10,9 @@ def judge(task: Task, evaluation: Evaluation) -> Verdict:
     checks = tuple(rule(task.gate, evaluation) for rule in RULES)
     failed = [check for check in checks if check.passed is False]
     suspicious = tuple(sorted({batch for check in failed for batch in check.batches}))
-    reasons = " ".join(f"{check.name[0].upper()}{check.name[1:]}: {check.sentence}" for check in failed)
+    reasons = " ".join(check.sentence for check in failed)
     if suspicious:
-        named = ", ".join(batch[:12] for batch in suspicious)
-        return Verdict(outcome="hold", sentence=f"Held for review: {named}. {reasons}", checks=checks, batches=suspicious)
+        return Verdict(outcome="hold", sentence=f"Held for review. {reasons}", checks=checks, batches=suspicious)
     if failed:
         return Verdict(outcome="refuse", sentence=f"Refused. {reasons}", checks=checks)
     judged = sum(check.passed is not None for check in checks)

@@ -106,7 +106,10 @@ def labels_agree(gate: GateSpec, found: Evaluation) -> Check:
     judged = [one for one in found.batches if one.agreement_difference and one.domain < SAME_STYLE and one.posts >= BATCH_POSTS]
     pairs = [(one, one.agreement_difference) for one in judged if one.agreement_difference]
     return _suspicion(
-        "labels agree with the champion", pairs, "No new batch is large enough and in the style that the champion learnt."
+        "labels agree with the champion",
+        "labels agree with the champion's answers",
+        pairs,
+        "No new batch is large enough and in the style that the champion learnt.",
     )
 
 
@@ -117,7 +120,10 @@ def labels_reproduce(gate: GateSpec, found: Evaluation) -> Check:
         (one, one.reproduction_difference) for one in found.batches if one.reproduction_difference and one.posts >= BATCH_POSTS
     ]
     return _suspicion(
-        "labels can be reproduced", pairs, "No new batch is large enough to reproduce its labels from its own images."
+        "labels can be reproduced",
+        "labels follow from its own images",
+        pairs,
+        "No new batch is large enough to reproduce its labels from its own images.",
     )
 
 
@@ -134,17 +140,23 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _suspicion(name: str, pairs: Sequence[tuple[BatchFigures, Interval]], otherwise: str) -> Check:
-    """Fail for the batches whose figure lies below the champion's level with its whole interval."""
+def _suspicion(name: str, what: str, pairs: Sequence[tuple[BatchFigures, Interval]], otherwise: str) -> Check:
+    """Fail for the batches whose figure lies below the usual level with its whole interval."""
     if not pairs:
         return _not_judged(name, otherwise)
     failed = tuple(one.batch for one, difference in pairs if difference.high < 0)
     worst, difference = min(pairs, key=lambda pair: pair[1].high)
-    sentence = (
-        f"Batch {worst.batch[:12]} ({worst.counted} images): differs by {_said(difference)} from the champion's level; "
-        "the upper end may not be below 0."
-    )
+    sentence = f"In batch {worst.batch[:12]} ({worst.counted} images), {what} {_points(difference)}"
+    sentence += "." if failed else ", which may be chance." if difference.value < 0 else "."
     return Check(name=name, passed=not failed, value=difference.value, limit=0.0, sentence=sentence, batches=failed)
+
+
+def _points(difference: Interval) -> str:
+    """Say a difference of two shares in words."""
+    low, high = sorted((abs(difference.low), abs(difference.high)))
+    if difference.high < 0:
+        return f"{-difference.value:.0%} less often than is usual (95 % interval: {low:.0%} to {high:.0%} less)"
+    return f"{abs(difference.value):.0%} {'less' if difference.value < 0 else 'more'} often than is usual"
 
 
 def _enough(gate: GateSpec, found: Evaluation, cls: str) -> bool:

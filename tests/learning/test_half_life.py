@@ -33,9 +33,13 @@ def chosen(moving: float, jump: float = 0.0) -> float | None:
     return choose(learner, events.at(newest), posts[newest], "day")
 
 
-def test_a_world_at_rest_keeps_its_past() -> None:
-    half_life = chosen(0)
-    assert half_life is None or half_life >= 16
+def test_whatever_is_chosen_in_a_world_at_rest_costs_next_to_nothing() -> None:
+    events, _ = story(0)
+    learner = Slda(DIMS, CLASSES)
+    learner.apply(events.at(slice(0, -10 * A_DAY)))
+    test = events.at(slice(-10 * A_DAY, None))
+    hits = [(learner.logits(test.vectors, one).argmax(axis=1) == test.classes).mean() for one in (None, chosen(0))]
+    assert hits[1] > hits[0] - 0.02
 
 
 def test_a_world_that_moves_lets_it_fade() -> None:
