@@ -11,11 +11,15 @@ def evaluate(
 ) -> None:
     """Write the evaluation, and the figures that KFP's page shows."""
     from components.step import Step
+    from perennial.evaluation.backbones import prepare
     from perennial.evaluation.compare import evaluate as compare
 
     with Step("evaluate", task, run) as step:
-        trained = step.run.read("train")
-        evaluation = compare(step.task, step.catalog, challenger, trained["champion"], tuple(trained["batches"]))
+        trained, backbone, threads = step.run.read("train"), step.run.read("embed")["backbone"], step.settings.inference_threads
+        speed = prepare(step.task, step.catalog, backbone, trained["champion"], threads, progress=step.progress)
+        evaluation = compare(
+            step.task, step.catalog, challenger, trained["champion"], tuple(trained["batches"]), backbone_ms=speed
+        )
         figures = evaluation.challenger
         for name in ("balanced_accuracy", "macro_f1", "top_3", "calibration_error"):
             metrics.log_metric(name, getattr(figures, name))

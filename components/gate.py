@@ -10,11 +10,10 @@ def gate(task: str, run: str, page: dsl.Output[dsl.HTML]) -> bool:
     """Return whether every check is kept; hold the batches that look suspicious."""
     from pathlib import Path
 
-    from perennial.evaluation.page import html
-
     from components.step import Step
     from perennial.evaluation.figures import Evaluation
     from perennial.evaluation.gate import judge
+    from perennial.evaluation.page import html
 
     with Step("gate", task, run) as step:
         evaluation = Evaluation.model_validate(step.run.read("evaluate")["evaluation"])

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -103,9 +103,12 @@ def predict(
 ) -> None:
     """Ask the running endpoint what the pictures show."""
     from perennial.serving.client import predict as ask
+    from perennial.serving.client import running
 
     settings, loaded = _load(task)
-    answers = {str(file): ask(f"http://{settings.host}:{settings.http_port}", loaded.name, file.read_bytes()) for file in files}
+    address = running(loaded.endpoint_name, settings)
+    url = address.url if address else f"http://{settings.host}:{settings.http_port}"
+    answers = {str(file): ask(url, loaded.name, file.read_bytes()) for file in files}
     if as_json:
         _print(answers)
         return
@@ -251,7 +254,7 @@ def _run_once(task: Task, settings: Settings) -> dict[str, Any]:
 
     with RunView() as view:
         ended = run_here(task, settings, view)
-    console.print(f"{task.name}: {ended.outcome}. {ended.sentence}", markup=False)
+    console.print(f"{task.name}: {ended.outcome}", markup=False)
     return {"run": ended.run, "outcome": ended.outcome, "sentence": ended.sentence, "log": str(ended.log)}
 
 
@@ -261,7 +264,7 @@ def _serve(task: Task, settings: Settings) -> None:
     serve_endpoint(task.endpoint_name, settings)
 
 
-def _settle(task: str, prefix: str, status: str) -> None:
+def _settle(task: str, prefix: str, status: Literal["open", "rejected"]) -> None:
     from perennial.operations.review import settle
 
     settings, loaded = _load(task)
@@ -274,7 +277,7 @@ def _load(name: str) -> tuple[Settings, Task]:
     from perennial.operations.demo import NAME, demo_settings
 
     settings = Settings.load()
-    if name == NAME:
+    if name == NAME and not (settings.tasks / f"{NAME}.yaml").is_file():
         settings = demo_settings(settings)
     task = load_task(name, settings.tasks)
     if name.endswith((".yaml", ".yml")):

@@ -1,7 +1,6 @@
 """A task: one classification problem, as a YAML file says it."""
 
 import difflib
-import os
 import re
 from importlib import resources
 from pathlib import Path
@@ -163,7 +162,7 @@ def save_task(task: Task, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _find(name: str, folder: Path) -> Any:
@@ -176,7 +175,9 @@ def _find(name: str, folder: Path) -> Any:
         return own
     if re.fullmatch(r"[a-z0-9-]+", name) and bundled.is_file():
         return bundled
-    known = sorted({path.stem for path in folder.glob("*.yaml")} | {p.name[:-5] for p in BUNDLED.iterdir() if p.name.endswith(".yaml")})
+    known = sorted(
+        {path.stem for path in folder.glob("*.yaml")} | {p.name[:-5] for p in BUNDLED.iterdir() if p.name.endswith(".yaml")}
+    )
     raise TaskError(
         f"There is no task '{name}' in {folder} or among the bundled ones. Known tasks: {', '.join(known)}. "
         f"Write one with 'perennial init {name} --from-folder DIR'."

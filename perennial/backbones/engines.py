@@ -1,9 +1,11 @@
 """Run an exported network: OpenVINO or ONNX Runtime, the same integers whatever the batch and however many threads."""
 
 import itertools
+import sys
 import threading
 from pathlib import Path
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +27,19 @@ class Engine(Protocol):
         ...
 
 
+def import_openvino() -> ModuleType:
+    """Import OpenVINO without its telemetry, which forks a process that reports usage to an analytics service."""
+    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
+    import openvino
+
+    return cast(ModuleType, openvino)
+
+
 class OpenVinoEngine:
     """A network compiled by OpenVINO, once for each batch size that it is asked for."""
 
     def __init__(self, description: BackboneDescription, folder: Path, threads: int) -> None:
-        import openvino
-
-        self._core = openvino.Core()
+        self._core = import_openvino().Core()
         self._network = self._core.read_model(folder / "network.xml")
         self._side = description.preprocessing.crop
         self._options = {
@@ -116,7 +124,7 @@ def check_precision(engine: str, precision: str) -> None:
             f"The engine {engine} has no {precision} on CPUs. Set backbone.engine to openvino or backbone.precision to fp32."
         )
     try:
-        import openvino
+        openvino = import_openvino()
     except ImportError:
         raise _not_installed(engine) from None
     if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perennial.backbones.description import MARKER, MEAN, STD, BackboneDescription, Preprocessing
-from perennial.backbones.engines import FILES, check_precision, open_engine
+from perennial.backbones.engines import FILES, check_precision, import_openvino, open_engine
 from perennial.backbones.quantise import quantise, scale_for
 from perennial.backbones.synthetic import pictures
 from perennial.backbones.weights import AUTO, RANDOM_RECIPE, Weights, identity, read, seed_of
@@ -151,8 +151,7 @@ def _write(pipeline: "torch.nn.Module", spec: BackboneSpec, folder: Path) -> Non
     graph = folder / FILES["onnxruntime"][0]
     _onnx(pipeline, spec, graph)
     if spec.engine == "openvino":
-        import openvino
-
+        openvino = import_openvino()
         openvino.save_model(openvino.Core().read_model(graph), folder / FILES["openvino"][0], compress_to_fp16=False)
         graph.unlink()
 

@@ -90,8 +90,6 @@ def _tell_day(story: _Story, task: Task, number: int) -> None:
     if str(number) not in story.told:
         story.told[str(number)] = _run(story.settings, task)
         story.save()
-    outcome = story.told[str(number)]
-    console.print(f"  → {outcome['outcome']}: {outcome['sentence']}", markup=False)
     days = report(task, story.settings)["days"]
     scored = next((entry for entry in days if entry["last"] == str(day(number))), None)
     if scored:

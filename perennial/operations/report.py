@@ -90,8 +90,10 @@ def _score(catalog: Catalog, task: Task, runs: list[RecordedRun], batches: list[
         fresh = [batch for batch in run.tags.get("batches", "").split() if batch not in seen and batch in known]
         seen.update(fresh)
         open_batches = [known[name] for name in fresh if known[name].status == "open"]
-        head = load_model(catalog.objects, task.name, champion).head() if champion and open_batches else None
-        for batch in open_batches if head else ():
+        if not champion or not open_batches:
+            continue
+        head = load_model(catalog.objects, task.name, champion).head()
+        for batch in open_batches:
             scores = [score_before_learning(task, catalog, one, batch.id) for one in (head, first)]
             yield _Scored(batch, *scores)
 

@@ -1,11 +1,13 @@
 """Decisions of people on what the loop held back."""
 
+from typing import Literal
+
 from perennial.catalog.catalog import Catalog
 from perennial.errors import CatalogError
 from perennial.operations.runs import reopen
 
 
-def settle(catalog: Catalog, task: str, prefix: str, status: str) -> str:
+def settle(catalog: Catalog, task: str, prefix: str, status: Literal["open", "rejected"]) -> str:
     """Open or reject the held batch whose id begins with ``prefix``; return its id.
 
     Raises:

@@ -24,8 +24,8 @@ def predict(url: str, task: str, jpeg: bytes, *, release: str | None = None, tim
     headers = {"content-type": "image/jpeg"} | ({RELEASE_HEADER: release} if release else {})
     try:
         response = httpx.post(f"{url}/v1/models/{task}:predict", content=jpeg, headers=headers, timeout=timeout_s)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise EndpointError(f"No endpoint answers at {url} ({error}). Start one with 'perennial serve {task}'.") from None
+    except (httpx.HTTPError, httpx.InvalidURL):
+        raise EndpointError(f"No endpoint answers at {url}. Start one with 'perennial serve {task}'.") from None
     if response.status_code in (400, 413):
         raise ImageRejected(_sentence(response))
     if response.is_error:
