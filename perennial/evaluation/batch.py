@@ -8,6 +8,10 @@ Two figures, each beside what the champion's own learnt images reach:
 
 What neither can see: labels that are wrong but consistent on a day of new style, such as two classes swapped as a whole. The
 champion can't disagree with what it doesn't know, and the labels reproduce each other.
+
+What they see badly: a part of the labels set to one frequent class, which leaves most labels as they were, and anything wrong in
+the first days after a sudden change of style, while the champion's own level is low. Distances of single images don't show a
+change of style either (few of its images are farther out than the calibration images), so the domain classifier decides that.
 """
 
 from dataclasses import dataclass
