@@ -129,7 +129,7 @@ def test_a_challenger_worse_than_the_champion_beyond_the_interval_is_refused(wor
     lost = even.difference.model_copy(update={"value": -0.3, "low": -0.4, "high": -0.2})
     verdict = judge(task(), even.model_copy(update={"difference": lost, "new_images": 100}))
     assert verdict.outcome == "refuse"
-    assert "less often than is usual" in verdict.sentence
+    assert "upper end may not be below 0" in verdict.sentence
 
 
 def test_more_than_the_bound_may_not_be_forgotten(world: World) -> None:
