@@ -155,7 +155,7 @@ def _points(difference: Interval) -> str:
     """Say a difference of two shares in words."""
     low, high = sorted((abs(difference.low), abs(difference.high)))
     if difference.high < 0:
-        return f"{-difference.value:.0%} less often than is usual (95 % interval: {low:.0%} to {high:.0%} less)"
+        return f"{-difference.value:.0%} less often than is usual (99.7 % interval: {low:.0%} to {high:.0%} less)"
     return f"{abs(difference.value):.0%} {'less' if difference.value < 0 else 'more'} often than is usual"
 
 
