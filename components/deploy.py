@@ -5,10 +5,10 @@ from components.base import component
 
 @component
 def deploy(task: str, run: str, challenger: str) -> None:
-    """Serve the challenger, or take it back with a reason."""
-    from perennial.deployment.deploy import deploy as release
-
+    """Serve the challenger, or take it back with a reason; the run's outcome is recorded while MLflow is at hand."""
     from components.step import Step
+    from perennial.deployment.deploy import deploy as release
+    from perennial.operations.runs import conclude
 
     with Step("deploy", task, run) as step:
         champion = step.run.read("train")["champion"]
@@ -29,3 +29,4 @@ def deploy(task: str, run: str, challenger: str) -> None:
             release=deployed.release,
             reason=deployed.reason,
         )
+        conclude(step.run, step.task, step.catalog, lambda: step.registry)

@@ -11,4 +11,4 @@ def record(task: str, run: str) -> None:
 
     with Step("record", task, run) as step:
         outcome = conclude(step.run, step.task, step.catalog, lambda: step.registry)
-        step.done(outcome.sentence, outcome=outcome.name)
+        step.done(outcome.name, outcome=outcome.name)

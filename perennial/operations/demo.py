@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from perennial.errors import EndpointError, StepFailed
-from perennial.operations.report import render, report
+from perennial.operations.report import render, report, score_run
 from perennial.processes import free_port
 from perennial.settings import Settings
 from perennial.sources.demo_site.posts import WRONG_DAY, day, posts_of
@@ -90,8 +90,8 @@ def _tell_day(story: _Story, task: Task, number: int) -> None:
     if str(number) not in story.told:
         story.told[str(number)] = _run(story.settings, task)
         story.save()
-    days = report(task, story.settings)["days"]
-    scored = next((entry for entry in days if entry["last"] == str(day(number))), None)
+    outcome = story.told[str(number)]
+    scored = score_run(task, story.settings, story.told["0"]["run"], outcome["run"]) if number else None
     if scored:
         ahead = f"champion {scored['champion_accuracy']:.0%}, first model {scored['frozen_accuracy']:.0%}"
         console.print(f"  before learning these {scored['images']} pictures: {ahead} right", markup=False)

@@ -19,6 +19,7 @@ from perennial.catalog.rows import Batch
 from perennial.evaluation.bootstrap import Answers, paired
 from perennial.evaluation.prequential import Scores, score_before_learning
 from perennial.learning.model import load_model
+from perennial.operations.runs import RunFolder
 from perennial.registry import RecordedRun, Registry
 from perennial.settings import Settings
 from perennial.task import Task
@@ -80,22 +81,36 @@ def render(facts: Facts) -> Any:
     return table
 
 
+def score_run(task: Task, settings: Settings, first: str, run: str) -> Facts | None:
+    """Return how a run's new batch was answered before it was learnt, by the store's facts of that run and the first one.
+
+    None where the run had no champion to start from, or its batch was held.
+    """
+    objects = Objects.open(settings.store_url)
+    trained, frozen = (RunFolder(objects, task.name, one).find("train") or {} for one in (run, first))
+    catalog = Catalog.open(objects)
+    wanted = set(trained.get("batches", ()))
+    batches = [batch for batch in catalog.batches(task.name) if batch.id in wanted and batch.status == "open"]
+    if not trained.get("champion") or not batches:
+        return None
+    return _day(_answers(task, catalog, batches[-1], trained["champion"], frozen["challenger"]))
+
+
 def _score(catalog: Catalog, task: Task, runs: list[RecordedRun], batches: list[Batch], frozen: str) -> Iterator[_Scored]:
     """Score each batch under the champion of the first run that took it in."""
     known = {batch.id: batch for batch in batches}
-    first = load_model(catalog.objects, task.name, frozen).head()
     seen: set[str] = set()
     for run in runs:
         champion = run.tags.get("champion_before", "")
         fresh = [batch for batch in run.tags.get("batches", "").split() if batch not in seen and batch in known]
         seen.update(fresh)
-        open_batches = [known[name] for name in fresh if known[name].status == "open"]
-        if not champion or not open_batches:
-            continue
-        head = load_model(catalog.objects, task.name, champion).head()
-        for batch in open_batches:
-            scores = [score_before_learning(task, catalog, one, batch.id) for one in (head, first)]
-            yield _Scored(batch, *scores)
+        for batch in (known[name] for name in fresh if champion and known[name].status == "open"):
+            yield _answers(task, catalog, batch, champion, frozen)
+
+
+def _answers(task: Task, catalog: Catalog, batch: Batch, champion: str, frozen: str) -> _Scored:
+    heads = [load_model(catalog.objects, task.name, digest).head() for digest in (champion, frozen)]
+    return _Scored(batch, *(score_before_learning(task, catalog, head, batch.id) for head in heads))
 
 
 def _margin(scored: list[_Scored]) -> Facts:

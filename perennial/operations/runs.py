@@ -90,7 +90,10 @@ def conclude(run: RunFolder, task: Task, catalog: Catalog, registry: Callable[[]
     Earlier runs that were killed after they promoted or held something, and before they said so, are recorded as well.
     """
     outcome = _outcome(run)
-    run.write("outcome", {"outcome": outcome.name, "sentence": outcome.sentence})
+    facts = {"outcome": outcome.name, "sentence": outcome.sentence}
+    if run.find("outcome") == {**facts, "recorded": True}:
+        return outcome
+    run.write("outcome", facts)
     if outcome.name not in ("nothing new", "nothing to learn"):
         registry().record(_recorded(run, task, catalog, outcome))
     unfinished = (run.find("scrape") or {}).get("unfinished", ())
@@ -101,6 +104,7 @@ def conclude(run: RunFolder, task: Task, catalog: Catalog, registry: Callable[[]
         _complete([RunFolder(run.objects, run.task, other) for other in unfinished], task, catalog, registry(), served)
     if not _left_over(run):
         _conclude(run, unfinished, task)
+    run.write("outcome", {**facts, "recorded": True})
     return outcome
 
 
