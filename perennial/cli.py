@@ -246,7 +246,12 @@ def dashboard(
 
     settings, loaded = _load_or_find(task)
     console.print(f"The dashboard is at http://{settings.host}:{settings.dashboard_port}; Ctrl-C ends it.", markup=False)
-    raise typer.Exit(start(settings, loaded.name).wait())
+    board = start(settings, loaded.name)
+    try:
+        raise typer.Exit(board.wait())
+    except KeyboardInterrupt:
+        board.terminate()
+        board.wait()
 
 
 def _run_once(task: Task, settings: Settings) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def predict(url: str, task: str, jpeg: bytes, *, release: str | None = None, tim
         raise ImageRejected(_sentence(response))
     if response.is_error:
         raise EndpointError(_sentence(response))
-    answer: dict[str, Any] = response.json()
+    answer: dict[str, Any] = response.json()["predictions"][0]
     return answer
 
 

@@ -201,12 +201,7 @@ def _images(payload: Any, headers: Mapping[str, str]) -> tuple[list[bytes], Any]
         return images_of_tensors(payload.inputs), _tensors
     if _BINARY in headers:
         return images_of_binary(payload, headers[_BINARY]), _tensors
-    images, as_json = images_of_body(payload, headers.get("content-type", ""))
-    return images, _predictions if as_json else _single
-
-
-def _single(answers: list[Answer]) -> Answer:
-    return answers[0]
+    return images_of_body(payload, headers.get("content-type", "")), _predictions
 
 
 def _predictions(answers: list[Answer]) -> dict[str, list[Answer]]:

@@ -15,8 +15,8 @@ class WrongRequest(ValueError):
     """A request that holds no images; its text is the answer's sentence."""
 
 
-def images_of_body(body: bytes, content_type: str) -> tuple[list[bytes], bool]:
-    """Return the images of a V1 request, and whether it was JSON; anything but JSON is one encoded image.
+def images_of_body(body: bytes, content_type: str) -> list[bytes]:
+    """Return the images of a V1 request; anything but JSON is one encoded image.
 
     Raises:
         WrongRequest: the body is empty, or JSON of another shape.
@@ -24,12 +24,12 @@ def images_of_body(body: bytes, content_type: str) -> tuple[list[bytes], bool]:
     if not body:
         raise WrongRequest(f"The request is empty. Send an image as the body, or JSON such as {_EXAMPLE}.")
     if "json" not in content_type and body.lstrip()[:1] != b"{":
-        return [body], False
+        return [body]
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise WrongRequest(f"The request isn't JSON ({error}). Send an image as the body, or JSON such as {_EXAMPLE}.") from None
-    return images_of_json(document), True
+    return images_of_json(document)
 
 
 def images_of_json(document: Any) -> list[bytes]:

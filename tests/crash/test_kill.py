@@ -52,8 +52,8 @@ class World:
     def start(self) -> subprocess.Popen[bytes]:
         variables = {"PERENNIAL_HOME": str(self.settings.home), "PERENNIAL_TASKS": str(self.settings.tasks)}
         command = [sys.executable, "-m", "perennial", "run", str(self.settings.tasks / "demo.yaml")]
-        log = (self.home / "run.log").open("ab")
-        return subprocess.Popen(command, env={**os.environ, **variables}, start_new_session=True, stdout=log, stderr=log)
+        with (self.home / "run.log").open("ab") as log:
+            return subprocess.Popen(command, env={**os.environ, **variables}, start_new_session=True, stdout=log, stderr=log)
 
     def run(self) -> float:
         began = time.monotonic()

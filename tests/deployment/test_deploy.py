@@ -73,7 +73,8 @@ class Traffic:
         with httpx.Client(timeout=30) as client:
             while not self._ended.is_set():
                 answer = client.post(f"{self._url}/v1/models/colours:predict", content=RED)
-                self.seen.append((answer.status_code, answer.json().get("release", "")))
+                found = answer.json()["predictions"][0] if answer.is_success else {}
+                self.seen.append((answer.status_code, found.get("release", "")))
                 time.sleep(0.005)
 
 

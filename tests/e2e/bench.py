@@ -68,8 +68,8 @@ class Bench:
 
     def start(self, *command: str) -> "subprocess.Popen[bytes]":
         """Start a command that goes on."""
-        log = (self.folder / "background.log").open("ab")
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+        with (self.folder / "background.log").open("ab") as log:
+            return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
 
     def ready(self, url: str, seconds: float = 240) -> None:
         """Wait until an address answers."""

@@ -60,5 +60,7 @@ def test_nothing_is_left_running(facts: dict[str, Any], home: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make isn't installed")
 def test_make_demo_runs_this_very_command() -> None:
-    shown = subprocess.run(["make", "-n", "demo", "ARGS=--no-serve --json"], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "-n", "demo", "ARGS=--no-serve --json"]
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    shown = subprocess.run(command, cwd=ROOT, env=outside, capture_output=True, text=True, check=True)
     assert shown.stdout.splitlines()[-1] == ".venv/bin/perennial demo --no-serve --json"

@@ -31,7 +31,7 @@ def post(served: Served, path: str, **request: Any) -> httpx.Response:
 def predict(served: Served, data: bytes, **headers: str) -> dict[str, Any]:
     response = post(served, "/v1/models/colours:predict", content=data, headers={"content-type": "image/jpeg", **headers})
     assert response.status_code == 200, response.text
-    answer: dict[str, Any] = response.json()
+    answer: dict[str, Any] = response.json()["predictions"][0]
     return answer
 
 

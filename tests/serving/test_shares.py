@@ -17,7 +17,7 @@ RED = picture("red", 1)
 def ask(served: Served, times: int) -> Counter[str]:
     with httpx.Client() as client:
         answers = [client.post(f"{served.url}/v1/models/colours:predict", content=RED) for _ in range(times)]
-    return Counter(answer.json()["release"] for answer in answers)
+    return Counter(answer.json()["predictions"][0]["release"] for answer in answers)
 
 
 def test_each_release_answers_its_share(served: Served) -> None:
