@@ -13,7 +13,7 @@ from perennial.catalog.objects import Objects
 from perennial.errors import PerennialError, TaskError
 from perennial.settings import Settings
 from perennial.task import Task, load_task
-from perennial.terminal import RunView, console
+from perennial.terminal import RunView, console, show
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -132,8 +132,8 @@ def models(task: TaskName, as_json: Json = False) -> None:
             ]
         )
         return
-    for version in versions:
-        typer.echo(f"{version.number:>4}  {version.digest[:12]}  {version.created:%Y-%m-%d %H:%M}  {' '.join(version.aliases)}")
+    rows = [(v.number, v.digest[:12], f"{v.created:%Y-%m-%d %H:%M}", " ".join(v.aliases)) for v in versions]
+    show(("version", "model", "made (UTC)", "alias"), rows)
 
 
 @app.command()
@@ -146,8 +146,8 @@ def releases(task: TaskName, as_json: Json = False) -> None:
     if as_json:
         _print(known)
         return
-    for release in known:
-        typer.echo("  ".join(str(value) for value in release.values()))
+    latest = {release["release"]: release for release in known}
+    show(("release", "models", "role", "state", "since", "run", "reason"), [tuple(release.values()) for release in latest.values()])
 
 
 @app.command()
@@ -192,9 +192,7 @@ def sql(
     if as_json:
         _print(table.to_pylist())
         return
-    typer.echo("\t".join(table.column_names))
-    for row in table.to_pylist():
-        typer.echo("\t".join(str(value) for value in row.values()))
+    show(table.column_names, [tuple(row.values()) for row in table.to_pylist()])
 
 
 @review_app.command("list")
@@ -207,8 +205,7 @@ def review_list(task: TaskName, as_json: Json = False) -> None:
             [{"batch": b.id, "images": b.images, "first": str(b.first), "last": str(b.last), "reason": b.reason} for b in held]
         )
         return
-    for batch in held:
-        typer.echo(f"{batch.id[:12]}  {batch.images} images, {batch.first} to {batch.last}: {batch.reason}")
+    show(("batch", "images", "from", "to", "reason"), [(b.id[:12], b.images, b.first, b.last, b.reason) for b in held])
 
 
 @review_app.command()

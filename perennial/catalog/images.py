@@ -1,6 +1,5 @@
 """The images table and the pixels beside it."""
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -119,8 +118,3 @@ def pixels_key(id: str) -> str:
 
 def _derived(image: Image) -> dict[str, str]:
     return {"metadata": canonical(dict(image.metadata)).decode(), "split": split_of(image.post)}
-
-
-def metadata_of(row: str) -> dict[str, str]:
-    """Return the ``metadata`` column's value as the mapping it spells."""
-    return {str(key): str(value) for key, value in json.loads(row).items()}

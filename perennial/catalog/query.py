@@ -1,7 +1,5 @@
 """SQL over the catalog, on views without vectors and without a way to files or the network."""
 
-import re
-
 import pyarrow as pa
 
 from perennial.errors import CatalogError
@@ -30,8 +28,3 @@ def run_sql(query: str, views: dict[str, pa.Table]) -> pa.Table:
             columns = "; ".join(f"{name} ({', '.join(table.schema.names)})" for name, table in views.items())
             found = " ".join(str(error).split())
             raise CatalogError(f"The query can't be answered: {found} There are these views: {columns}.") from None
-
-
-def mentions(query: str, name: str) -> bool:
-    """Return whether a query may read the view of this name."""
-    return re.search(rf"\b{name}\b", query, re.IGNORECASE) is not None
