@@ -147,7 +147,8 @@ def releases(task: TaskName, as_json: Json = False) -> None:
         _print(known)
         return
     latest = {release["release"]: release for release in known}
-    show(("release", "models", "role", "state", "since", "run", "reason"), [tuple(release.values()) for release in latest.values()])
+    rows = [(r["release"], r["models"], r["role"], r["state"], r["at"][:16], r["reason"]) for r in latest.values()]
+    show(("release", "models", "role", "state", "since (UTC)", "reason"), rows)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What a run looks like in a terminal; all of it goes to standard error, so that standard output holds facts alone."""
 
 import re
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -19,7 +20,7 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*("" if value is None else escape(str(value)) for value in row))
-    Console(highlight=False, soft_wrap=True).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 240).print(table)
 
 
 class RunView:
