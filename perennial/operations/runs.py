@@ -71,7 +71,7 @@ def begin(run: RunFolder) -> tuple[str, ...]:
 
 def goes_on(run: RunFolder, task: Task, *, new_images: int, unfinished: Sequence[str]) -> bool:
     """Return whether there is anything to do after scraping; where there isn't, the run is concluded."""
-    settled = _state(run.objects, run.task)["task"] == _matter(task)
+    settled = _state(run.objects, run.task)["task"] == task_digest(task)
     if new_images or unfinished or not settled:
         return True
     _conclude(run, (), task)
@@ -206,10 +206,10 @@ def _left_over(run: RunFolder) -> bool:
 
 def _conclude(run: RunFolder, unfinished: Sequence[str], task: Task) -> None:
     done = {run.id, *unfinished}
-    _change(run, lambda state: {"open": [other for other in state["open"] if other not in done], "task": _matter(task)})
+    _change(run, lambda state: {"open": [other for other in state["open"] if other not in done], "task": task_digest(task)})
 
 
-def _matter(task: Task) -> str:
+def task_digest(task: Task) -> str:
     """Return the digest of what, once changed in the task's file, calls for a run even where nothing is new."""
     return digest_of(task.model_dump(mode="json", include={"classes", "label", "backbone", "learner", "gate"}))
 
