@@ -50,6 +50,11 @@ def alive(pid: int) -> bool:
     return True
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def free_port() -> int:
     """Return a TCP port of the loopback address that nothing listens on."""
     with socket.socket() as listener:

@@ -1,6 +1,5 @@
 """Where this installation keeps its state and listens: ``PERENNIAL_*`` variables, then ``perennial.yaml``, then defaults."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from perennial.errors import SettingsError
+from perennial.processes import usable_cores
 
 FILE = "perennial.yaml"
 
@@ -69,4 +69,4 @@ class Settings(BaseSettings):
     @property
     def inference_threads(self) -> int:
         """Threads to compute with, at most the cores that this process may use."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or usable_cores()

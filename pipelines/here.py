@@ -52,15 +52,20 @@ def run_here(task: Task, settings: Settings, listener: Listener) -> Ended:
     with log.open("w", encoding="utf-8") as file:
         reader = _Lines(file, listener)
         with _environment(run, settings), _children_end_with_us(), contextlib.redirect_stdout(reader):
-            finished = _run_pipeline(task.name, settings.home / "tmp" / run)
+            _run_pipeline(task.name, settings.home / "tmp" / run)
+    if reader.error:
+        raise StepFailed(reader.error)
     outcome = RunFolder(Objects.open(settings.store_url), task.name, run).find("outcome")
-    if reader.error or not finished or outcome is None:
-        raise StepFailed(reader.error or f"The run of task {task.name} failed unexpectedly; its log is {log}.")
+    if outcome is None or outcome["outcome"] == "failed":
+        reason = outcome["sentence"] if outcome else "it didn't say how it ended"
+        raise StepFailed(
+            f"The run of task {task.name} failed: {reason}. Its log is {log}. The next run goes on where it stopped."
+        )
     return Ended(run, outcome["outcome"], outcome["sentence"], log)
 
 
-def _run_pipeline(task: str, scratch: Path) -> bool:
-    """Return whether all steps succeeded. Bytes lie in the store, so kfp's own folder goes when the run has ended."""
+def _run_pipeline(task: str, scratch: Path) -> None:
+    """Run all steps. Bytes lie in the store, so kfp's own folder goes when the run has ended."""
     os.environ.pop("_KFP_RUNTIME", None)
     from kfp import local
 
@@ -77,7 +82,6 @@ def _run_pipeline(task: str, scratch: Path) -> bool:
             continual(task=task)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return True
 
 
 class _Lines(io.TextIOBase):

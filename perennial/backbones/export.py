@@ -1,6 +1,5 @@
 """Export a network once, with torch, into a folder that an engine runs without it."""
 
-import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -16,6 +15,7 @@ from perennial.backbones.weights import AUTO, RANDOM_RECIPE, Weights, identity, 
 from perennial.catalog.digests import digest_of, digest_of_bytes
 from perennial.catalog.objects import Objects
 from perennial.errors import BackboneError
+from perennial.processes import usable_cores
 from perennial.task import BackboneSpec
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _write(pipeline: "torch.nn.Module", spec: BackboneSpec, folder: Path) -> Non
 
 def _group(description: BackboneDescription, folder: Path, samples: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> int:
     """Return how many images to compute at once: several, if that gives the very integers that one at a time does."""
-    engine = open_engine(description, folder, threads=len(os.sched_getaffinity(0)))
+    engine = open_engine(description, folder, threads=usable_cores())
     few = samples[: 2 * GROUP]
     together = np.concatenate([engine.run(few[:GROUP]), engine.run(few[GROUP:])])
     alone = np.concatenate([engine.run(image[None]) for image in few])

@@ -142,7 +142,7 @@ def _outcome(run: RunFolder) -> Outcome:
         return Outcome({"refuse": "refused", "hold": "held"}[judged["verdict"]["outcome"]], judged["sentence"])
     last = [step for step in STEPS if run.find(step)]
     missing = STEPS[len(last)] if len(last) < len(STEPS) else STEPS[-1]
-    return Outcome("failed", f"{missing}: the step ended without a result; its log says why")
+    return Outcome("failed", f"{missing}: the step ended without a result")
 
 
 def _recorded(run: RunFolder, task: Task, catalog: Catalog, outcome: Outcome) -> Any:
