@@ -141,6 +141,19 @@ def test_next_to_nothing_learnt_gives_finite_answers(kind: type[Learner], count:
 
 
 @every_learner
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), copies=st.integers(2, 30))
+def test_pictures_that_are_all_alike_give_finite_answers(kind: type[Learner], seed: int, copies: int) -> None:
+    """A class of copies has no scatter but the rounding of its sums."""
+    rng = np.random.default_rng(seed)
+    alike = np.repeat(rng.integers(-4000, 4000, (2, 96), dtype=np.int16), copies, axis=0)
+    classes = np.repeat(np.arange(2), copies)
+    learner = kind(96, 2)
+    learner.apply(Events(alike, classes, np.ones(2 * copies, np.int64), np.full(2 * copies, "2026-01-01")))
+    assert (learner.logits(alike).argmax(axis=1) == classes).all()
+
+
+@every_learner
 def test_an_empty_batch_changes_nothing_and_gets_no_answers(kind: type[Learner]) -> None:
     learner, empty = learnt(kind, drawn(4, 40)), drawn(5, 0)
     learner.apply(empty)

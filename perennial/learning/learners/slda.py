@@ -15,6 +15,9 @@ from perennial.learning.learners.base import Arrays, Events, Learner
 from perennial.learning.learners.cells import Cells
 from perennial.learning.linear_algebra import inverse_of_lower, oas
 
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
+"""Rounding of a difference of sums of squares, as a share of those sums."""
+
 
 class Slda(Learner):
     """Streaming LDA with equal class priors; its state is exact integers held in int64 and float64."""
@@ -37,7 +40,8 @@ class Slda(Learner):
         spans = self.cells.spans()
         freedom, between = spans.images - len(spans.counts), spans.between()
         scatter = (self.second - between.T @ between) / max(freedom, 1)
-        covariance = _shrunk(scatter, freedom, self.shrinkage)
+        noise = ROUNDING * float(np.trace(self.second)) / self.dims
+        covariance = _shrunk(scatter, freedom, self.shrinkage, noise)
         return inverse_of_lower(np.linalg.cholesky(covariance)).T
 
     def moments(self) -> Arrays:
@@ -55,13 +59,16 @@ class Slda(Learner):
             start += self.dims - i
 
 
-def _shrunk(scatter: NDArray[np.float64], freedom: int, shrinkage: float | None) -> NDArray[np.float64]:
-    """Pull a covariance towards the multiple of the identity with the same trace; the identity where there is no scatter."""
+def _shrunk(scatter: NDArray[np.float64], freedom: int, shrinkage: float | None, noise: float) -> NDArray[np.float64]:
+    """Pull a covariance towards the multiple of the identity with the same trace; the identity where there is no scatter.
+
+    What doesn't exceed ``noise``, the rounding of the difference that the scatter is, is none.
+    """
     dims = len(scatter)
     level = float(np.trace(scatter)) / dims
-    if freedom < 1 or level <= 0:
+    if freedom < 1 or level <= noise:
         return np.eye(dims)
     share = oas(scatter, freedom) if shrinkage is None else max(shrinkage, 1e-9)
     covariance = (1 - share) * scatter
-    covariance[np.diag_indices(dims)] += share * level
+    covariance[np.diag_indices(dims)] += max(share * level, noise)
     return covariance
