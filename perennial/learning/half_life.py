@@ -15,6 +15,8 @@ from perennial.learning.readout import whiten
 
 LARGEST, ENOUGH = 300, 100
 FOLDS = 5
+NEGLIGIBLE = 100
+"""So many times the newest images learnt, and leaving them out of the covariance changes nothing that matters."""
 
 
 def candidates(length: Length) -> tuple[float | None, ...]:
@@ -24,22 +26,27 @@ def candidates(length: Length) -> tuple[float | None, ...]:
 
 
 def choose(
-    learner: Learner, newest: Events, posts: Sequence[str], length: Length, *, current: float | None = None
+    learner: Learner,
+    newest: Events,
+    posts: Sequence[str],
+    length: Length,
+    *,
+    whitener: NDArray[np.float64],
+    current: float | None = None,
 ) -> float | None:
     """Return the half-life under which ``newest``, all of them learnt (+1), is classified best without peeking.
 
     Each image is classified from what its own period and the periods before it hold, without the images of its fifth of the
     posts (test-then-train where a period holds little, cross-validation where it holds much); the covariance is that of all
-    other images. ``current``, the champion's, stays unless another is right on more images by over half a standard error of
-    the images on which the two differ.
+    other images, or ``whitener``, the learner's own, where the newest are a negligible part. ``current``, the champion's,
+    stays unless another is right on more images by over half a standard error of the images on which the two differ.
     """
     options = candidates(length)
-    rest = learner.copy()
-    rest.apply(newest.negated())
-    if rest.cells.images <= learner.cells.images // 2:
-        rest = learner
-    whitener, centre = rest.whitener(), rest.cells.centre()
-    cells = learner.cells
+    cells, centre = learner.cells, learner.cells.centre()
+    if 2 * len(newest.classes) < cells.images < NEGLIGIBLE * len(newest.classes):
+        rest = learner.copy()
+        rest.apply(newest.negated())
+        whitener, centre = rest.whitener(), rest.cells.centre()
     raw = cells.sums - cells.counts[:, None] * centre
     few = len(raw) <= len(np.unique(newest.periods)) * (len(options) + 1) * learner.classes
     early = whiten(raw, whitener) if few else raw

@@ -74,8 +74,9 @@ def update(task: Task, catalog: Catalog, backbone: str, champion: str | None, *,
             f"The task '{task.name}' has no image to learn from: of {found.now.num_rows} labelled ones, none of the classes "
             f"{', '.join(task.classes)} falls in the training split. Add images, then run again."
         )
-    half_life = _half_life(task, catalog, backbone, learner, found, start)
-    readout = learner.readout(half_life)
+    whitener = learner.whitener()
+    half_life = _half_life(task, catalog, backbone, learner, found, start, whitener)
+    readout = learner.readout(half_life, whitener)
     fallback = start.model.description.temperature if start.model and start.learner else 1.0
     head = Head(
         task.classes, backbone, readout, temperature(readout, calibration, fallback), unfamiliar_threshold(readout, calibration)
@@ -156,7 +157,15 @@ def _ordinal(day: dt.date) -> int:
     return day.toordinal()
 
 
-def _half_life(task: Task, catalog: Catalog, backbone: str, learner: Learner, found: Changes, start: _Start) -> float | None:
+def _half_life(
+    task: Task,
+    catalog: Catalog,
+    backbone: str,
+    learner: Learner,
+    found: Changes,
+    start: _Start,
+    whitener: NDArray[np.float64],
+) -> float | None:
     """Return the half-life that the task sets, or the one that the newest of the new images choose."""
     wanted = task.learner.half_life
     if wanted != "auto":
@@ -171,4 +180,5 @@ def _half_life(task: Task, catalog: Catalog, backbone: str, learner: Learner, fo
     vectors = catalog.embeddings(backbone, rows.column("image").to_pylist())
     current = start.model.description.half_life if start.model and start.learner else None
     posts = rows.column("post").to_pylist()
-    return fading.choose(learner, _events(task, rows, vectors, 1), posts, task.learner.period, current=current)
+    newest = _events(task, rows, vectors, 1)
+    return fading.choose(learner, newest, posts, task.learner.period, whitener=whitener, current=current)

@@ -30,7 +30,7 @@ def chosen(moving: float, jump: float = 0.0) -> float | None:
     learner = Slda(DIMS, CLASSES)
     learner.apply(events)
     newest = slice(len(events) - 3 * A_DAY, None)
-    return choose(learner, events.at(newest), posts[newest], "day")
+    return choose(learner, events.at(newest), posts[newest], "day", whitener=learner.whitener())
 
 
 def test_whatever_is_chosen_in_a_world_at_rest_costs_next_to_nothing() -> None:
@@ -59,7 +59,7 @@ def test_choosing_leaves_the_learner_as_it_was() -> None:
     learner = Slda(DIMS, CLASSES)
     learner.apply(events)
     before = {name: array.tobytes() for name, array in learner.state().items()}
-    choose(learner, events.at(slice(0, 100)), posts[:100], "day")
+    choose(learner, events.at(slice(0, 100)), posts[:100], "day", whitener=learner.whitener())
     assert {name: array.tobytes() for name, array in learner.state().items()} == before
 
 

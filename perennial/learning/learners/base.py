@@ -74,10 +74,13 @@ class Learner(ABC):
     def set_moments(self, arrays: Arrays) -> None:
         """Take over second moments that ``moments`` gave."""
 
-    def readout(self, half_life: float | None = None) -> Readout:
-        """Return what classifies, with class means in which an image counts half after ``half_life`` days (None: never)."""
+    def readout(self, half_life: float | None = None, whitener: NDArray[np.float64] | None = None) -> Readout:
+        """Return what classifies, with class means in which an image counts half after ``half_life`` days (None: never).
+
+        ``whitener``, this learner's, spares computing it again.
+        """
         means, seen = self.cells.means(self.classes, half_life)
-        return Readout.of(means, seen, self.cells.centre(), self.whitener())
+        return Readout.of(means, seen, self.cells.centre(), self.whitener() if whitener is None else whitener)
 
     def logits(self, vectors: NDArray[np.int16], half_life: float | None = None) -> NDArray[np.float64]:
         """Return log-likelihoods up to a constant, [n, c], under equal class priors; -inf for a class never seen."""
