@@ -5,15 +5,18 @@ import os
 import sys
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.errors import PerennialError
 from perennial.operations.runs import RunFolder
 from perennial.processes import die_with
 from perennial.settings import Settings
 from perennial.task import load_task
+
+if TYPE_CHECKING:
+    from perennial.catalog.catalog import Catalog
+    from perennial.registry import Registry
 
 RUNNER_PID = "PERENNIAL_RUNNER_PID"
 """Variable by which a local run tells its steps whose end is theirs too."""
@@ -58,11 +61,13 @@ class Step:
         return Objects.open(self.settings.store_url)
 
     @functools.cached_property
-    def catalog(self) -> Catalog:
+    def catalog(self) -> "Catalog":
+        from perennial.catalog.catalog import Catalog
+
         return Catalog.open(self.objects)
 
     @functools.cached_property
-    def registry(self) -> Any:
+    def registry(self) -> "Registry":
         from perennial.registry import Registry
 
         return Registry(self.settings.mlflow_uri)

@@ -3,17 +3,22 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from perennial import __version__
-from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.errors import PerennialError, TaskError
 from perennial.settings import Settings
 from perennial.task import Task, load_task
 from perennial.terminal import RunView, console, show
+
+if TYPE_CHECKING:
+    from perennial.catalog.catalog import Catalog
+
+DEMO = "demo"
+"""The bundled task whose state lies apart, so that its story can start afresh without touching anything else."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -277,11 +282,9 @@ def _settle(task: str, prefix: str, status: Literal["open", "rejected"]) -> None
 
 def _load(name: str) -> tuple[Settings, Task]:
     """Read the settings and a task; a task given by its path brings its folder along, for the steps to find it in."""
-    from perennial.operations.demo import NAME, demo_settings
-
     settings = Settings.load()
-    if name == NAME and not (settings.tasks / f"{NAME}.yaml").is_file():
-        settings = demo_settings(settings)
+    if name == DEMO and not (settings.tasks / f"{DEMO}.yaml").is_file():
+        settings = settings.apart(DEMO)
     task = load_task(name, settings.tasks)
     if name.endswith((".yaml", ".yml")):
         settings = Settings.load(tasks=Path(name).resolve().parent)
@@ -290,14 +293,12 @@ def _load(name: str) -> tuple[Settings, Task]:
 
 def _load_or_find(name: str) -> tuple[Settings, Task]:
     """Where no task is named, take the one that there is."""
-    from perennial.operations.demo import NAME, demo_settings
-
     if name:
         return _load(name)
     settings = Settings.load()
     found = {key.split("/")[1] for key in Objects.open(settings.store_url).keys("runs")}
-    if not found and demo_settings(settings).home.is_dir():
-        found = {NAME}
+    if not found and settings.apart(DEMO).home.is_dir():
+        found = {DEMO}
     if len(found) != 1:
         raise TaskError(
             f"Name a task: runs of {', '.join(sorted(found)) or 'none'} are known here. Start one with 'perennial run TASK'."
@@ -305,7 +306,9 @@ def _load_or_find(name: str) -> tuple[Settings, Task]:
     return _load(found.pop())
 
 
-def _catalog(settings: Settings) -> Catalog:
+def _catalog(settings: Settings) -> "Catalog":
+    from perennial.catalog.catalog import Catalog
+
     return Catalog.open(Objects.open(settings.store_url))
 
 

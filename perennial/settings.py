@@ -56,6 +56,11 @@ class Settings(BaseSettings):
                 f"got {first['input']!r}. Known settings: {', '.join(cls.model_fields)}."
             ) from None
 
+    def apart(self, name: str) -> "Settings":
+        """Return settings under which all state lies in a folder of its own in ``home``, the store and MLflow included."""
+        home = self.home.resolve() / name
+        return self.model_copy(update={"home": home, "tasks": home / "tasks", "store": "", "mlflow": ""})
+
     @property
     def store_url(self) -> str:
         """The object store's URL."""

@@ -123,7 +123,7 @@ def _learn(
             progress(done, total)
         if sign < 0 and calibration is not None:
             calibration = calibration.without(found.images)
-    return learner or _empty(task, 1), calibration or CalibrationSet.empty(1)
+    return learner or _empty(task, 1), CalibrationSet.empty(1) if calibration is None else calibration
 
 
 def _empty(task: Task, dims: int) -> Learner:

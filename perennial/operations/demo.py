@@ -49,12 +49,6 @@ class _Story:
         self.file.write_text(json.dumps({"seed": self.seed, "told": self.told}), encoding="utf-8")
 
 
-def demo_settings(settings: Settings) -> Settings:
-    """Return the settings under which the demo keeps its state: a folder of its own in ``settings.home``."""
-    home = settings.home.resolve() / NAME
-    return settings.model_copy(update={"home": home, "tasks": home / "tasks", "store": "", "mlflow": ""})
-
-
 def tell(settings: Settings, *, seed: int, serve: bool) -> Facts:
     """Tell the story and return its facts; with ``serve``, keep site, endpoint and dashboard up until interrupted.
 
@@ -62,7 +56,7 @@ def tell(settings: Settings, *, seed: int, serve: bool) -> Facts:
         PerennialError: a step of the story failed.
     """
     began = time.monotonic()
-    story = _resume_or_begin(_with_free_ports(demo_settings(settings), keep=serve), seed)
+    story = _resume_or_begin(_with_free_ports(settings.apart(NAME), keep=serve), seed)
     with DemoSite(seed=seed, today=day(0)) as site, contextlib.ExitStack() as running:
         task = _write_task(story.settings, site.url)
         _say(f"A site with drawn buildings of eight regions is up at {site.url}; {_count(seed, 0)} new posts every day.")

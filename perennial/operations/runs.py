@@ -7,15 +7,17 @@ on with what it left, also when the sources have nothing new.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perennial import __version__
-from perennial.catalog.catalog import Catalog
 from perennial.catalog.digests import digest_of
 from perennial.catalog.objects import Objects
-from perennial.catalog.snapshots import snapshot
 from perennial.errors import ObjectMissing, StepFailed
 from perennial.task import Task
+
+if TYPE_CHECKING:
+    from perennial.catalog.catalog import Catalog
+    from perennial.registry import Registry, Run
 
 STEPS = ("scrape", "label", "embed", "train", "evaluate", "gate", "deploy")
 
@@ -84,7 +86,7 @@ def reopen(objects: Objects, task: str, reason: str) -> None:
     begin(folder)
 
 
-def conclude(run: RunFolder, task: Task, catalog: Catalog, registry: Callable[[], Any]) -> Outcome:
+def conclude(run: RunFolder, task: Task, catalog: Callable[[], "Catalog"], registry: Callable[[], "Registry"]) -> Outcome:
     """Write how the run ended: always to the store, and to MLflow where something was learnt or a step failed.
 
     Earlier runs that were killed after they promoted or held something, and before they said so, are recorded as well.
@@ -95,20 +97,20 @@ def conclude(run: RunFolder, task: Task, catalog: Catalog, registry: Callable[[]
         return outcome
     run.write("outcome", facts)
     if outcome.name not in ("nothing new", "nothing to learn"):
-        registry().record(_recorded(run, task, catalog, outcome))
+        registry().record(_recorded(run, task, catalog(), outcome))
     unfinished = (run.find("scrape") or {}).get("unfinished", ())
     if outcome.name in ("failed", "superseded"):
         return outcome
     if unfinished:
         served = (run.find("train") or {}).get("champion")
-        _complete([RunFolder(run.objects, run.task, other) for other in unfinished], task, catalog, registry(), served)
+        _complete([RunFolder(run.objects, run.task, other) for other in unfinished], task, catalog(), registry(), served)
     if not _left_over(run):
         _conclude(run, unfinished, task)
     run.write("outcome", {**facts, "recorded": True})
     return outcome
 
 
-def _complete(unfinished: Sequence[RunFolder], task: Task, catalog: Catalog, registry: Any, served: str | None) -> None:
+def _complete(unfinished: Sequence[RunFolder], task: Task, catalog: "Catalog", registry: "Registry", served: str | None) -> None:
     """Record what killed runs brought to an end without saying so, unless a later run did it again and said so.
 
     ``served`` is the digest of the champion that this run found.
@@ -145,8 +147,9 @@ def _outcome(run: RunFolder) -> Outcome:
     return Outcome("failed", f"{missing}: the step ended without a result")
 
 
-def _recorded(run: RunFolder, task: Task, catalog: Catalog, outcome: Outcome) -> Any:
+def _recorded(run: RunFolder, task: Task, catalog: "Catalog", outcome: Outcome) -> "Run":
     """Return the run as MLflow keeps it: parameters, figures, verdict and lineage."""
+    from perennial.catalog.snapshots import snapshot
     from perennial.registry import Run
 
     steps = {step: run.find(step) or {} for step in STEPS}

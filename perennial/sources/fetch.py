@@ -14,15 +14,12 @@ import stamina
 
 from perennial import __version__
 from perennial.errors import SourceError
+from perennial.sources.posts import Gone
 
 MAX_REDIRECTS = 5
 MAX_PAGE_BYTES = 5 * 1024 * 1024
 DEADLINE_S = 60.0
 USER_AGENT = f"perennial/{__version__} (image source adapter; runs with its operator's permission)"
-
-
-class Gone(SourceError):
-    """What was asked for isn't there, or too large; asking again won't help."""
 
 
 class _Transient(SourceError):

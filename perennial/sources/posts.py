@@ -5,6 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from perennial.errors import SourceError
+
+
+class Gone(SourceError):
+    """What was asked for isn't there, or too large; asking again won't help."""
+
 
 @dataclass(frozen=True)
 class ImageRef:

@@ -11,12 +11,8 @@ from perennial.catalog.digests import digest_of_bytes
 from perennial.catalog.quarantine import quarantine
 from perennial.catalog.rows import Image
 from perennial.errors import ImageRejected, SourceError
-from perennial.sources.archdaily import ArchDailySource
-from perennial.sources.demo import DemoSource
-from perennial.sources.fetch import Gone
-from perennial.sources.folder import FolderSource
 from perennial.sources.images import normalise
-from perennial.sources.posts import ImageRef, Post, Source
+from perennial.sources.posts import Gone, ImageRef, Post, Source
 from perennial.sources.state import State
 from perennial.task import ArchDailySource as ArchDailySpec
 from perennial.task import DemoSource as DemoSpec
@@ -90,9 +86,15 @@ def open_source(spec: SourceSpec, *, alone: bool = True) -> Source:
                 f"The source {spec.base_url} is off: its terms forbid scraping without written permission. "
                 "Once you have it, write who gave it and when as the source's 'permission' in the task file."
             )
+        from perennial.sources.archdaily import ArchDailySource
+
         return ArchDailySource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
     if isinstance(spec, DemoSpec):
+        from perennial.sources.demo import DemoSource
+
         return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
+    from perennial.sources.folder import FolderSource
+
     return FolderSource(spec.path, alone=alone)
 
 

@@ -82,5 +82,7 @@ def _task(home: Path) -> None:
 
 def _seconds(command: list[str], home: Path, environment: dict[str, str]) -> float:
     began = time.perf_counter()
-    subprocess.run(command, cwd=home, env=environment, check=True, capture_output=True)
+    ended = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
+    if ended.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {ended.stderr}")
     return time.perf_counter() - began

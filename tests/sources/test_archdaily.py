@@ -10,7 +10,7 @@ import pytest
 
 from perennial.errors import SourceError
 from perennial.sources.archdaily import ArchDailySource
-from perennial.sources.fetch import Gone
+from perennial.sources.posts import Gone
 from perennial.sources.posts import Known
 from tests.sources.conftest import Web
 

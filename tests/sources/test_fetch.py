@@ -6,7 +6,8 @@ import time
 import pytest
 
 from perennial.errors import SourceError
-from perennial.sources.fetch import Fetcher, Gone
+from perennial.sources.fetch import Fetcher
+from perennial.sources.posts import Gone
 from tests.sources.conftest import Web
 
 
