@@ -29,4 +29,4 @@ def deploy(task: str, run: str, challenger: str) -> None:
             release=deployed.release,
             reason=deployed.reason,
         )
-        conclude(step.run, step.task, lambda: step.catalog, lambda: step.registry)
+        conclude(step.run, lambda: step.task, lambda: step.catalog, lambda: step.registry)

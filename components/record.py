@@ -10,5 +10,5 @@ def record(task: str, run: str) -> None:
     from perennial.operations.runs import conclude
 
     with Step("record", task, run) as step:
-        outcome = conclude(step.run, step.task, lambda: step.catalog, lambda: step.registry)
+        outcome = conclude(step.run, lambda: step.task, lambda: step.catalog, lambda: step.registry)
         step.done(outcome.name, outcome=outcome.name)

@@ -12,11 +12,11 @@ from perennial.errors import PerennialError
 from perennial.operations.runs import RunFolder
 from perennial.processes import die_with
 from perennial.settings import Settings
-from perennial.task import load_task
 
 if TYPE_CHECKING:
     from perennial.catalog.catalog import Catalog
     from perennial.registry import Registry
+    from perennial.task import Task
 
 RUNNER_PID = "PERENNIAL_RUNNER_PID"
 """Variable by which a local run tells its steps whose end is theirs too."""
@@ -53,7 +53,9 @@ class Step:
         return Settings.load()
 
     @functools.cached_property
-    def task(self) -> Any:
+    def task(self) -> "Task":
+        from perennial.task import load_task
+
         return load_task(self._task_name, self.settings.tasks)
 
     @functools.cached_property

@@ -66,13 +66,7 @@ def run_here(task: Task, settings: Settings, listener: Listener) -> Ended:
 
 def _run_pipeline(task: str, scratch: Path) -> None:
     """Run all steps. Bytes lie in the store, so kfp's own folder goes when the run has ended."""
-    os.environ.pop("_KFP_RUNTIME", None)
-    from kfp import local
-
-    from pipelines.continual import continual
-
-    # Steps run as on a cluster, where this spares them the import of KFP's client (1.2 s each).
-    os.environ["_KFP_RUNTIME"] = "true"
+    local, continual = _kfp()
     scratch.mkdir(parents=True)
     os.environ["TMPDIR"] = str(scratch)
     try:
@@ -82,6 +76,22 @@ def _run_pipeline(task: str, scratch: Path) -> None:
             continual(task=task)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _kfp() -> tuple[Any, Any]:
+    """Import kfp without its client, which only a cluster needs and which takes most of the import's time.
+
+    ``_KFP_RUNTIME`` is KFP's own switch for what a step needs not import; its compiler's half must be there all the same.
+    """
+    os.environ["_KFP_RUNTIME"] = "true"
+    import kfp  # noqa: F401 (its subpackages are imported next, without that switch)
+
+    del os.environ["_KFP_RUNTIME"]
+    from kfp import local
+
+    from pipelines.continual import continual
+
+    return local, continual
 
 
 class _Lines(io.TextIOBase):

@@ -13,11 +13,11 @@ from perennial import __version__
 from perennial.catalog.digests import digest_of
 from perennial.catalog.objects import Objects
 from perennial.errors import ObjectMissing, StepFailed
-from perennial.task import Task
 
 if TYPE_CHECKING:
     from perennial.catalog.catalog import Catalog
     from perennial.registry import Registry, Run
+    from perennial.task import Task
 
 STEPS = ("scrape", "label", "embed", "train", "evaluate", "gate", "deploy")
 
@@ -71,7 +71,7 @@ def begin(run: RunFolder) -> tuple[str, ...]:
     return tuple(other for other in state["open"] if other != run.id)
 
 
-def goes_on(run: RunFolder, task: Task, *, new_images: int, unfinished: Sequence[str]) -> bool:
+def goes_on(run: RunFolder, task: "Task", *, new_images: int, unfinished: Sequence[str]) -> bool:
     """Return whether there is anything to do after scraping; where there isn't, the run is concluded."""
     settled = _state(run.objects, run.task)["task"] == task_digest(task)
     if new_images or unfinished or not settled:
@@ -86,7 +86,9 @@ def reopen(objects: Objects, task: str, reason: str) -> None:
     begin(folder)
 
 
-def conclude(run: RunFolder, task: Task, catalog: Callable[[], "Catalog"], registry: Callable[[], "Registry"]) -> Outcome:
+def conclude(
+    run: RunFolder, task: Callable[[], "Task"], catalog: Callable[[], "Catalog"], registry: Callable[[], "Registry"]
+) -> Outcome:
     """Write how the run ended: always to the store, and to MLflow where something was learnt or a step failed.
 
     Earlier runs that were killed after they promoted or held something, and before they said so, are recorded as well.
@@ -96,21 +98,25 @@ def conclude(run: RunFolder, task: Task, catalog: Callable[[], "Catalog"], regis
     if run.find("outcome") == {**facts, "recorded": True}:
         return outcome
     run.write("outcome", facts)
-    if outcome.name not in ("nothing new", "nothing to learn"):
-        registry().record(_recorded(run, task, catalog(), outcome))
+    if outcome.name == "nothing new":
+        return outcome
+    if outcome.name != "nothing to learn":
+        registry().record(_recorded(run, task(), catalog(), outcome))
     unfinished = (run.find("scrape") or {}).get("unfinished", ())
     if outcome.name in ("failed", "superseded"):
         return outcome
     if unfinished:
         served = (run.find("train") or {}).get("champion")
-        _complete([RunFolder(run.objects, run.task, other) for other in unfinished], task, catalog(), registry(), served)
+        _complete([RunFolder(run.objects, run.task, other) for other in unfinished], task(), catalog(), registry(), served)
     if not _left_over(run):
-        _conclude(run, unfinished, task)
+        _conclude(run, unfinished, task())
     run.write("outcome", {**facts, "recorded": True})
     return outcome
 
 
-def _complete(unfinished: Sequence[RunFolder], task: Task, catalog: "Catalog", registry: "Registry", served: str | None) -> None:
+def _complete(
+    unfinished: Sequence[RunFolder], task: "Task", catalog: "Catalog", registry: "Registry", served: str | None
+) -> None:
     """Record what killed runs brought to an end without saying so, unless a later run did it again and said so.
 
     ``served`` is the digest of the champion that this run found.
@@ -147,7 +153,7 @@ def _outcome(run: RunFolder) -> Outcome:
     return Outcome("failed", f"{missing}: the step ended without a result")
 
 
-def _recorded(run: RunFolder, task: Task, catalog: "Catalog", outcome: Outcome) -> "Run":
+def _recorded(run: RunFolder, task: "Task", catalog: "Catalog", outcome: Outcome) -> "Run":
     """Return the run as MLflow keeps it: parameters, figures, verdict and lineage."""
     from perennial.catalog.snapshots import snapshot
     from perennial.registry import Run
@@ -207,12 +213,12 @@ def _left_over(run: RunFolder) -> bool:
     return set(run.read("train")["batches"]) > set(judged["verdict"]["batches"])
 
 
-def _conclude(run: RunFolder, unfinished: Sequence[str], task: Task) -> None:
+def _conclude(run: RunFolder, unfinished: Sequence[str], task: "Task") -> None:
     done = {run.id, *unfinished}
     _change(run, lambda state: {"open": [other for other in state["open"] if other not in done], "task": task_digest(task)})
 
 
-def task_digest(task: Task) -> str:
+def task_digest(task: "Task") -> str:
     """Return the digest of what, once changed in the task's file, calls for a run even where nothing is new."""
     return digest_of(task.model_dump(mode="json", include={"classes", "label", "backbone", "learner", "gate"}))
 

@@ -10,8 +10,7 @@ import pytest
 
 from perennial.errors import SourceError
 from perennial.sources.archdaily import ArchDailySource
-from perennial.sources.posts import Gone
-from perennial.sources.posts import Known
+from perennial.sources.posts import Gone, Known
 from tests.sources.conftest import Web
 
 LISTING = "/search/api/v1/us/projects?page="
