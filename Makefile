@@ -38,7 +38,7 @@ clean:
 $(READY): pyproject.toml locks/dev.txt locks/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Perennial needs Python 3.11 or newer; name one with make PYTHON=..." >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) lacks venv; install it (Debian, Ubuntu: apt install python3-venv) and run make again." >&2; exit 2; }
-	@echo "Setting up .venv (about 3 GB to download the first time)" >&2
+	@echo "Setting up .venv (about 3.5 GB to download the first time)" >&2
 	@$(PYTHON) -m venv .venv >&2
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/uv.txt >&2
 	@$(BIN)/uv pip install -p $(BIN)/python --require-hashes -r locks/dev.txt >&2
