@@ -26,6 +26,12 @@ class Settings(BaseSettings):
     grpc_port: int = Field(8081, ge=1, le=65535, description="The endpoint's gRPC port.")
     dashboard_port: int = Field(8501, ge=1, le=65535, description="The dashboard's port.")
     threads: int = Field(0, ge=0, description="Threads for inference; 0 takes the cores this process may use.")
+    kfp: str = Field("", description="Address of the Kubeflow Pipelines API, such as http://127.0.0.1:8888.")
+    kfp_namespace: str = Field("kubeflow", description="Namespace in which the pipelines' pods run.")
+    namespace: str = Field("perennial", description="Namespace of the store, MLflow, the dashboard and the endpoints.")
+    images: str = Field("", description="What stands before the images' names, such as ghcr.io/acme/.")
+    tag: str = Field("", description="Tag of the images; by default the digest of this checkout's content.")
+    accelerator: str = Field("nvidia.com/gpu", description="Resource that fine-tuning asks the cluster for; empty: none.")
 
     @classmethod
     def settings_customise_sources(

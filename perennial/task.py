@@ -74,6 +74,16 @@ class LearnerSpec(_Part):
     shrinkage: Annotated[float, Field(ge=0, le=1)] | Literal["oas"] = "oas"
 
 
+class FinetuneSpec(_Part):
+    """When and how the backbone itself goes on learning, on a GPU where there is one."""
+
+    when: Literal["never", "asked", "always"] = Field("never", description="asked: when the gate or an operator asks for it.")
+    epochs: int = Field(3, ge=1)
+    images_per_class: int = Field(500, ge=1, description="Images of each class that one epoch replays, old and new alike.")
+    batch: int = Field(32, ge=2)
+    learning_rate: float = Field(0.0001, gt=0)
+
+
 class GateSpec(_Part):
     """Limits that a challenger must keep."""
 
@@ -86,6 +96,7 @@ class GateSpec(_Part):
     recall_min_images: int = Field(30, ge=1, description="Classes with fewer held-out images aren't judged.")
     max_forgetting: float = Field(0.1, ge=0, le=1, description="Largest drop of accuracy on older held-out images.")
     max_latency_ratio: float = Field(1.5, gt=0, description="Largest latency as a multiple of the champion's.")
+    finetune_below: float = Field(0, ge=0, le=1, description="Balanced accuracy below which the gate asks for fine-tuning.")
 
 
 class Task(_Part):
@@ -98,9 +109,11 @@ class Task(_Part):
     sources: tuple[SourceSpec, ...] = Field(min_length=1)
     backbone: BackboneSpec = BackboneSpec()
     learner: LearnerSpec = LearnerSpec()
+    finetune: FinetuneSpec = FinetuneSpec()
     gate: GateSpec = GateSpec()
     endpoint: str = Field("", pattern=r"^([a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?)?$", description="By default the task's name.")
-    schedule: str = Field("0 0 */6 * * *", description="Cron with seconds first, UTC.")
+    schedule: str = Field("0 0 */6 * * *", description="Cron with seconds first, UTC; empty: paused on the cluster.")
+    shard_images: int = Field(2000, ge=1, description="New images that one pod embeds; more are spread over several pods.")
 
     @field_validator("classes")
     @classmethod
@@ -115,7 +128,7 @@ class Task(_Part):
     @field_validator("schedule")
     @classmethod
     def _six_fields(cls, schedule: str) -> str:
-        if len(schedule.split()) != 6:
+        if schedule and len(schedule.split()) != 6:
             raise ValueError("a schedule has six fields, seconds first, such as '0 0 */6 * * *'")
         return schedule
 
@@ -201,7 +214,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _suggest(location: tuple[int | str, ...]) -> str:
-    parts: dict[str, type[BaseModel]] = {"backbone": BackboneSpec, "learner": LearnerSpec, "gate": GateSpec}
+    parts: dict[str, type[BaseModel]] = {"backbone": BackboneSpec, "learner": LearnerSpec, "finetune": FinetuneSpec, "gate": GateSpec}
     model = parts.get(str(location[0]), Task) if len(location) > 1 else Task
     if str(location[0]) in ("sources", "label"):
         return "; remove it"

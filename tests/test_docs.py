@@ -14,6 +14,7 @@ from perennial.task import (
     ArchDailySource,
     BackboneSpec,
     DemoSource,
+    FinetuneSpec,
     FolderSource,
     GateSpec,
     LearnerSpec,
@@ -30,14 +31,14 @@ def test_settings(setting: str) -> None:
     assert f"`PERENNIAL_{setting.upper()}`" in REFERENCE
 
 
-@pytest.mark.parametrize("model", [Task, BackboneSpec, LearnerSpec, GateSpec, ArchDailySource, DemoSource, FolderSource])
+@pytest.mark.parametrize("model", [Task, BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ArchDailySource, DemoSource, FolderSource])
 def test_task_keys(model: type[BaseModel]) -> None:
     missing = [key for key in model.model_fields if not re.search(rf"\b{key}:", REFERENCE)]
     assert not missing
 
 
 def test_defaults_in_the_reference_are_the_real_ones() -> None:
-    for model in (BackboneSpec, LearnerSpec, GateSpec):
+    for model in (BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec):
         for key, field in model.model_fields.items():
             assert re.search(rf"^  {key}: {re.escape(str(field.default))}(\s|$)", REFERENCE, re.MULTILINE), (key, field.default)
 
