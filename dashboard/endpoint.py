@@ -45,10 +45,8 @@ def ask(settings: Settings, task: str, picture: bytes) -> Answer:
 
 
 def address(settings: Settings, task: str) -> str:
-    """Return the URL of the task's endpoint: where its server says it listens, else where the settings put it."""
-    endpoint = _endpoint_name(settings, task)
-    found = client.running(endpoint, settings)
-    return found.url if found else f"http://{settings.host}:{settings.http_port}"
+    """Return the URL of the task's endpoint."""
+    return client.address(_endpoint_name(settings, task), settings)
 
 
 def _endpoint_name(settings: Settings, task: str) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from perennial import __version__
 from perennial.catalog.objects import Objects
-from perennial.errors import PerennialError, TaskError
+from perennial.errors import EndpointError, PerennialError, TaskError
 from perennial.settings import Settings
 from perennial.task import Task, load_task
 from perennial.terminal import RunView, console, show
@@ -94,8 +94,20 @@ def run(
 
 
 @app.command()
-def serve(task: TaskName) -> None:
-    """Answer inference calls for a task's endpoint, on loopback."""
+def serve(
+    task: Annotated[str, typer.Argument(metavar="[TASK]", help="A task's name, or the path of its YAML file.")] = "",
+    endpoint: Annotated[
+        str, typer.Option(metavar="NAME", help="Instead of a task: an endpoint, which may have no release yet.")
+    ] = "",
+) -> None:
+    """Answer inference calls for an endpoint, on loopback unless PERENNIAL_HOST says otherwise."""
+    from perennial.serving.server import serve as serve_endpoint
+
+    if bool(task) == bool(endpoint):
+        raise EndpointError("Say what to serve: 'perennial serve TASK' or 'perennial serve --endpoint NAME'.")
+    if endpoint:
+        serve_endpoint(endpoint, Settings.load(), empty=True)
+        return
     settings, loaded = _load(task)
     _serve(loaded, settings)
 
@@ -107,12 +119,11 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Ask the running endpoint what the pictures show."""
+    from perennial.serving.client import address
     from perennial.serving.client import predict as ask
-    from perennial.serving.client import running
 
     settings, loaded = _load(task)
-    address = running(loaded.endpoint_name, settings)
-    url = address.url if address else f"http://{settings.host}:{settings.http_port}"
+    url = address(loaded.endpoint_name, settings)
     answers = {str(file): ask(url, loaded.name, file.read_bytes()) for file in files}
     if as_json:
         _print(answers)
@@ -242,14 +253,19 @@ def demo(
 
 @app.command()
 def dashboard(
-    task: Annotated[str, typer.Argument(metavar="[TASK]", help="By default the only one that ever ran here.")] = "",
+    task: Annotated[str, typer.Argument(metavar="[TASK]", help="The one that is shown first.")] = "",
 ) -> None:
-    """Open the dashboard's server, on loopback."""
+    """Start the dashboard's server, on loopback unless PERENNIAL_HOST says otherwise."""
     from perennial.operations.dashboard import start
 
-    settings, loaded = _load_or_find(task)
+    settings, first = Settings.load(), ""
+    if task:
+        settings, loaded = _load(task)
+        first = loaded.name
+    elif not _tasks_that_ran(settings) and settings.apart(DEMO).home.is_dir():
+        settings = settings.apart(DEMO)
     console.print(f"The dashboard is at http://{settings.host}:{settings.dashboard_port}; Ctrl-C ends it.", markup=False)
-    board = start(settings, loaded.name)
+    board = start(settings, first)
     try:
         raise typer.Exit(board.wait())
     except KeyboardInterrupt:
@@ -296,7 +312,7 @@ def _load_or_find(name: str) -> tuple[Settings, Task]:
     if name:
         return _load(name)
     settings = Settings.load()
-    found = {key.split("/")[1] for key in Objects.open(settings.store_url).keys("runs")}
+    found = _tasks_that_ran(settings)
     if not found and settings.apart(DEMO).home.is_dir():
         found = {DEMO}
     if len(found) != 1:
@@ -304,6 +320,10 @@ def _load_or_find(name: str) -> tuple[Settings, Task]:
             f"Name a task: runs of {', '.join(sorted(found)) or 'none'} are known here. Start one with 'perennial run TASK'."
         )
     return _load(found.pop())
+
+
+def _tasks_that_ran(settings: Settings) -> set[str]:
+    return {key.split("/")[1] for key in Objects.open(settings.store_url).keys("runs")}
 
 
 def _catalog(settings: Settings) -> "Catalog":

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     http_port: int = Field(8080, ge=1, le=65535, description="The endpoint's REST port.")
     grpc_port: int = Field(8081, ge=1, le=65535, description="The endpoint's gRPC port.")
     dashboard_port: int = Field(8501, ge=1, le=65535, description="The dashboard's port.")
+    endpoint_url: str = Field("", description="Where endpoints answer, if not on this machine; {endpoint} is one's name.")
     threads: int = Field(0, ge=0, description="Threads for inference; 0 takes the cores this process may use.")
     kfp: str = Field("", description="Address of the Kubeflow Pipelines API, such as http://127.0.0.1:8888.")
     kfp_namespace: str = Field("kubeflow", description="Namespace in which the pipelines' pods run.")

@@ -52,6 +52,14 @@ def running(endpoint: str, settings: Settings) -> Address | None:
     return address if same else None
 
 
+def address(endpoint: str, settings: Settings) -> str:
+    """Return the URL of an endpoint: as the settings say, else where its server runs here, else where it would."""
+    if settings.endpoint_url:
+        return settings.endpoint_url.replace("{endpoint}", endpoint).rstrip("/")
+    found = running(endpoint, settings)
+    return found.url if found else f"http://{settings.host}:{settings.http_port}"
+
+
 def _sentence(response: httpx.Response) -> str:
     try:
         return str(response.json()["error"])

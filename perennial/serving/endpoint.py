@@ -63,8 +63,10 @@ class Endpoint:
         self._lock = threading.Lock()
         self._computing = threading.Lock()
 
-    def start(self, *, canary_alone: bool) -> None:
+    def start(self, *, canary_alone: bool, empty: bool = False) -> None:
         """Load what the record names; with ``canary_alone``, a canary will do and what can't be loaded is only reported.
+
+        With ``empty``, nothing need be released yet.
 
         Raises:
             NothingReleased: it names no release.
@@ -73,7 +75,7 @@ class Endpoint:
             StoreError: the store can't be read.
         """
         record = read_record(self._objects, self.name)
-        if record.stable is None and not (canary_alone and record.canary):
+        if record.stable is None and not empty and not (canary_alone and record.canary):
             raise NothingReleased(
                 f"The endpoint '{self.name}' has no release yet. Run 'perennial run TASK' until a model is promoted, then serve."
             )
@@ -121,8 +123,14 @@ class Endpoint:
             return release
         candidates = [release for release in (view.stable, view.canary) if release and task in release.tasks]
         if not candidates:
-            raise EndpointError(f"The endpoint '{self.name}' has no task '{task}'. Its tasks: {', '.join(self.tasks)}.")
+            raise EndpointError(self.lacks(task))
         return candidates[-1] if len(candidates) == 2 and self._canarys_turn(view.record.share) else candidates[0]
+
+    def lacks(self, task: str) -> str:
+        """Return the sentence for a task that nothing here answers for."""
+        if not self._view.ready:
+            return f"The endpoint '{self.name}' has no release yet; it answers once a run has promoted a model."
+        return f"The endpoint '{self.name}' has no model '{task}'. Its models: {', '.join(self.tasks)}."
 
     def answer(self, release: Release, task: str, images: list[bytes]) -> list[Answer]:
         """Return one answer for each image.

@@ -108,8 +108,7 @@ class Models(ModelRepository):  # type: ignore[misc]
         """
         found = self.get_models().get(name)
         if found is None:
-            known = ", ".join(self._known) or "none"
-            raise NoSuchModel(f"The endpoint '{self._endpoint.name}' has no model '{name}'. Its models: {known}.")
+            raise NoSuchModel(self._endpoint.lacks(name))
         return found
 
 

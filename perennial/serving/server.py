@@ -25,7 +25,13 @@ Ready = Callable[[Address], None]
 
 
 def serve(
-    endpoint: str, settings: Settings, *, canary_alone: bool = False, announce: bool = True, ready: Ready = lambda _: None
+    endpoint: str,
+    settings: Settings,
+    *,
+    canary_alone: bool = False,
+    empty: bool = False,
+    announce: bool = True,
+    ready: Ready = lambda _: None,
 ) -> None:
     """Answer inference calls until SIGTERM or Ctrl-C; requests in flight are finished.
 
@@ -33,6 +39,7 @@ def serve(
         endpoint: name of the endpoint.
         settings: addresses, store and threads.
         canary_alone: serve where nothing but a canary is released, as the deployer does to prove a first release.
+        empty: start where nothing is released yet, and serve the first release when it comes.
         announce: write the address down for the deployer on this machine.
         ready: called once the server answers.
 
@@ -46,7 +53,7 @@ def serve(
         with _bound(settings.host, settings.grpc_port, "grpc_port"):
             pass  # gRPC binds by itself, later
         served = Endpoint(Objects.open(settings.store_url), endpoint, settings.inference_threads)
-        served.start(canary_alone=canary_alone)
+        served.start(canary_alone=canary_alone, empty=empty)
         protocol, rpc = _kserve()
         address = Address(
             url=f"http://{settings.host}:{settings.http_port}", grpc=f"{settings.host}:{settings.grpc_port}", pid=os.getpid()

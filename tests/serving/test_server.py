@@ -1,6 +1,7 @@
 """Starting and ending a server."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,10 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from perennial.errors import ModelError, NothingReleased, PortInUse
+from perennial.errors import EndpointError, ModelError, NothingReleased, PortInUse
 from perennial.serving.address import read_address
+from perennial.serving.client import predict, report
 from perennial.serving.server import serve
-from tests.small_world import World, picture, server, settings_in, template
+from tests.small_world import World, picture, server, settings_in, template, waited
 
 LIGHT = """
 import json, os, signal, sys
@@ -50,6 +52,28 @@ def test_a_port_in_use_is_told_before_anything_else(setting: str, tmp_path: Path
 def test_nothing_released_is_told(tmp_path: Path) -> None:
     with pytest.raises(NothingReleased, match=r"'colours' has no release yet\. Run 'perennial run TASK'"):
         serve("colours", settings_in(tmp_path))
+
+
+def test_an_endpoint_without_a_release_waits_for_its_first(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    settings = settings_in(tmp_path / "home")
+    environment = {f"PERENNIAL_{key}": str(getattr(settings, key.lower())) for key in ("HOME", "HTTP_PORT", "GRPC_PORT")}
+    command = [sys.executable, "-m", "perennial", "serve", "--endpoint", "colours"]
+    url = f"http://127.0.0.1:{settings.http_port}"
+    with subprocess.Popen(command, env={**os.environ, **environment}) as process:
+        try:
+            facts = waited(lambda: report(url), lambda facts: facts is not None, 60)
+            assert facts is not None
+            assert (facts["stable"], facts["tasks"]) == (None, [])
+            with pytest.raises(EndpointError, match="'colours' has no release yet; it answers once a run has promoted a model"):
+                predict(url, "colours", picture("red", 1))
+            world = template(tmp_path_factory.getbasetemp())
+            shutil.copytree(world.settings.home / "store", tmp_path / "home" / "store", dirs_exist_ok=True)
+            World(settings, world.task, world.models).write_record(stable=world.release(0))
+            shutil.copytree(world.settings.home / "store", tmp_path / "home" / "store", dirs_exist_ok=True)
+            waited(lambda: report(url), lambda facts: bool(facts and facts["stable"]))
+            assert predict(url, "colours", picture("red", 1))["class"] == "red"
+        finally:
+            process.terminate()
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing", "newer", "changed"])

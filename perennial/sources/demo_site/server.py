@@ -1,4 +1,4 @@
-"""The demo site's web server, on loopback."""
+"""The demo site's web server, on loopback unless told otherwise."""
 
 import contextlib
 import datetime
@@ -29,17 +29,19 @@ class DemoSite:
     Works as a context manager, which starts and stops it.
     """
 
-    def __init__(self, *, seed: int, today: datetime.date, port: int = 0) -> None:
-        """Prepare the site; port 0 takes a free one."""
+    def __init__(self, *, seed: int, today: datetime.date, port: int = 0, host: str = HOST, url: str = "") -> None:
+        """Prepare the site; port 0 takes a free one, and ``url`` is what its pages call it where others reach it by a name."""
         self.seed = seed
         self.today = today
         self._port = port
+        self._host = host
+        self._url = url.rstrip("/")
         self._server: _Server | None = None
 
     @property
     def url(self) -> str:
         """The address, without a slash at the end."""
-        return f"http://{HOST}:{self._server.server_address[1] if self._server else self._port}"
+        return self._url or f"http://{self._host}:{self._server.server_address[1] if self._server else self._port}"
 
     def start(self) -> "DemoSite":
         """Listen and answer, in threads that end with the process.
@@ -48,9 +50,11 @@ class DemoSite:
             PortInUse: another process listens on the port.
         """
         try:
-            self._server = _Server((HOST, self._port), self)
+            self._server = _Server((self._host, self._port), self)
         except OSError:
-            raise PortInUse(f"Port {self._port} on {HOST} is in use. Stop what listens there, or give another port.") from None
+            raise PortInUse(
+                f"Port {self._port} on {self._host} is in use. Stop what listens there, or give another port."
+            ) from None
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="demo-site", daemon=True).start()
         return self
 

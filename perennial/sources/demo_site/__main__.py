@@ -1,0 +1,40 @@
+"""Run the demo site by itself, in a pod say: ``python -m perennial.sources.demo_site --host 0.0.0.0 --port 8000``."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+
+from perennial.errors import PerennialError
+from perennial.sources.demo_site.posts import day
+from perennial.sources.demo_site.server import HOST, DemoSite
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl-C; with ``--every``, a new day begins each time that many seconds are over."""
+    parser = argparse.ArgumentParser(prog="python -m perennial.sources.demo_site", description=__doc__)
+    parser.add_argument("--host", default=HOST)
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--url", default="", help="the address that the pages name, where it isn't host and port")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--day", type=int, default=int(os.environ.get("DEMO_DAY", "0")), help="newest day that is listed; DEMO_DAY is the default"
+    )
+    parser.add_argument("--every", type=float, default=0, metavar="SECONDS", help="length of a day; 0: it stays the same day")
+    chosen = parser.parse_args()
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with DemoSite(seed=chosen.seed, today=day(chosen.day), port=chosen.port, host=chosen.host, url=chosen.url) as site:
+        number = chosen.day
+        while not ended.wait(chosen.every or None):
+            number += 1
+            site.today = day(number)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PerennialError as error:
+        sys.exit(str(error))
