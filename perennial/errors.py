@@ -24,6 +24,8 @@
     │   ├── PortInUse               another process listens there
     │   └── NothingReleased         there is no release to serve yet
     ├── ReleaseRejected             a release that did not prove itself
+    ├── ClusterError                Kubernetes or Kubeflow Pipelines refuses what was asked
+    │   └── ClusterUnavailable      doesn't answer, or its address isn't set
     └── StepFailed                  a pipeline step that ended in an error
 """
 
@@ -114,6 +116,14 @@ class NothingReleased(EndpointError):
 
 class ReleaseRejected(PerennialError):
     """A release didn't prove itself and was taken back."""
+
+
+class ClusterError(PerennialError):
+    """Kubernetes or Kubeflow Pipelines refuses what was asked, or what was asked there can't work."""
+
+
+class ClusterUnavailable(ClusterError):
+    """Kubernetes or Kubeflow Pipelines doesn't answer, or its address isn't set."""
 
 
 class StepFailed(PerennialError):

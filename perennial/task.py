@@ -171,11 +171,15 @@ def load_task(name: str, folder: Path = Path("tasks")) -> Task:
 
 def save_task(task: Task, path: Path) -> None:
     """Write a task file with what differs from the defaults."""
-    document = task.model_dump(mode="json", exclude_defaults=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    partial.write_text(task_text(task), encoding="utf-8")
     partial.replace(path)
+
+
+def task_text(task: Task) -> str:
+    """Return a task as YAML, with what differs from the defaults."""
+    return yaml.safe_dump(task.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True)
 
 
 def _find(name: str, folder: Path) -> Any:
