@@ -1,0 +1,214 @@
+"""The bucket on MinIO: its versions, how long old ones are kept, and a user of its own for each service.
+
+::
+
+    service     reads                                                    writes
+    pipeline    store/                                                   store/
+    server      store/endpoints/ releases/ backbones/ tasks/             nothing
+    dashboard   store/                                                   nothing
+    mlflow      mlflow/                                                  mlflow/
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from perennial.errors import StoreError, StoreUnavailable
+
+ARTIFACTS = "mlflow"
+"""Where in the bucket MLflow keeps its artifacts; no other service reads or writes there."""
+
+SERVED = ("endpoints", "releases", "backbones", "tasks")
+OLD_VERSIONS_DAYS = 30
+OLD_LEASES_DAYS = 1
+_TIMEOUT_S = 30
+_POLL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A user's name and password for S3."""
+
+    access: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the store lies: the server's URL, the bucket and the store's prefix in it."""
+
+    endpoint: str
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def of(cls, endpoint: str, store: str) -> "Place":
+        """Read a store's URL, such as ``s3://perennial/store``.
+
+        Raises:
+            StoreError: it is no bucket's with a prefix, or the endpoint is no URL.
+        """
+        parts, server = urlsplit(store), urlsplit(endpoint)
+        prefix = parts.path.strip("/")
+        if parts.scheme != "s3" or not parts.netloc or not prefix or prefix.split("/")[0] == ARTIFACTS:
+            raise StoreError(
+                f"The store '{store}' can't be set up: PERENNIAL_STORE must be s3://BUCKET/PREFIX, with another prefix than "
+                f"{ARTIFACTS}."
+            )
+        if server.scheme not in ("http", "https") or not server.netloc:
+            raise StoreError(f"The S3 endpoint '{endpoint}' is no URL: set AWS_ENDPOINT_URL to http://HOST:PORT or https://HOST.")
+        return cls(endpoint, parts.netloc, prefix)
+
+
+def policy(place: Place, service: str) -> dict[str, Any]:
+    """Return what a service may do, as an S3 policy; ``service`` is one of those in this module's table."""
+    store = (f"{place.prefix}/",)
+    served = tuple(f"{place.prefix}/{name}/" for name in SERVED)
+    folders = {"pipeline": store, "server": served, "dashboard": store, "mlflow": (f"{ARTIFACTS}/",)}[service]
+    bucket = f"arn:aws:s3:::{place.bucket}"
+    actions = ["s3:GetObject"]
+    if service in ("pipeline", "mlflow"):
+        actions += ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            _allow(["s3:GetBucketLocation"], [bucket]),
+            _allow(["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": [f"{folder}*" for folder in folders]}}),
+            _allow(actions, [f"{bucket}/{folder}*" for folder in folders]),
+        ],
+    }
+
+
+def set_up_bucket(
+    place: Place, root: Keys, users: Mapping[str, Keys], *, wait_s: float = 0, say: Callable[[str], None] = lambda _: None
+) -> None:
+    """Make the bucket as it should be and bring the services' users in line; what is so already stays.
+
+    Args:
+        place: server, bucket and prefix.
+        root: MinIO's administrator.
+        users: the keys of each service.
+        wait_s: seconds to wait for the server to answer.
+        say: takes a line for each thing done.
+
+    Raises:
+        StoreUnavailable: the server doesn't answer in time, or refuses the administrator.
+        StoreError: it refuses something else.
+    """
+    client, admin = _clients(place, root)
+    with _told(place, "reaching it"):
+        _wait(client, place, wait_s)
+    with _told(place, f"making the bucket {place.bucket}"):
+        if not client.bucket_exists(place.bucket):
+            client.make_bucket(place.bucket)
+        _keep_versions(client, place)
+    say(f"bucket {place.bucket}: versioned, old versions kept {OLD_VERSIONS_DAYS} days")
+    for service, keys in users.items():
+        with _told(place, f"setting up the user {keys.access}"):
+            name = f"{place.bucket}-{service}"
+            admin.policy_add(name, policy=policy(place, service))
+            admin.user_add(keys.access, keys.secret)
+            admin.policy_set(name, user=keys.access)
+        say(f"S3 user {keys.access}: policy {name}")
+
+
+def _keep_versions(client: Any, place: Place) -> None:
+    """Turn versions on and let old ones expire; what is left of broken uploads MinIO removes by itself after a day."""
+    from minio.commonconfig import ENABLED, Filter
+    from minio.lifecycleconfig import Expiration, LifecycleConfig, NoncurrentVersionExpiration, Rule
+    from minio.versioningconfig import VersioningConfig
+
+    def rule(name: str, prefix: str, days: int) -> Rule:
+        return Rule(
+            ENABLED,
+            rule_filter=Filter(prefix=prefix),
+            rule_id=name,
+            noncurrent_version_expiration=NoncurrentVersionExpiration(noncurrent_days=days),
+        )
+
+    client.set_bucket_versioning(place.bucket, VersioningConfig(ENABLED))
+    # A lease is written anew every few seconds while a run holds it: thousands of versions that nobody will ask for.
+    leases = rule("old-leases", f"{place.prefix}/leases/", OLD_LEASES_DAYS)
+    others = rule("old-versions", "", OLD_VERSIONS_DAYS)
+    marks = Rule(
+        ENABLED, rule_filter=Filter(prefix=""), rule_id="bare-marks", expiration=Expiration(expired_object_delete_marker=True)
+    )
+    client.set_bucket_lifecycle(place.bucket, LifecycleConfig([leases, others, marks]))
+
+
+def _clients(place: Place, root: Keys) -> tuple[Any, Any]:
+    from minio import Minio, MinioAdmin
+    from minio.credentials.providers import StaticProvider
+    from urllib3 import PoolManager, Retry, Timeout
+
+    server = urlsplit(place.endpoint)
+    secure = server.scheme == "https"
+    pool = PoolManager(timeout=Timeout(_TIMEOUT_S), retries=Retry(0, redirect=False))
+    client = Minio(server.netloc, root.access, root.secret, secure=secure, region="us-east-1", http_client=pool)
+    admin = MinioAdmin(
+        endpoint=server.netloc,
+        credentials=StaticProvider(root.access, root.secret),
+        secure=secure,
+        region="us-east-1",
+        http_client=pool,
+    )
+    return client, admin
+
+
+def _wait(client: Any, place: Place, wait_s: float) -> None:
+    """Return once the server answers a question."""
+    from minio.error import MinioException
+    from urllib3.exceptions import HTTPError
+
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            client.bucket_exists(place.bucket)
+            return
+        except (HTTPError, MinioException) as error:
+            starting = isinstance(error, HTTPError) or getattr(error, "code", "") in (
+                "",
+                "XMinioServerNotInitialized",
+                "SlowDown",
+            )
+            if not starting or time.monotonic() > deadline:
+                raise
+        time.sleep(_POLL_S)
+
+
+@contextmanager
+def _told(place: Place, doing: str) -> Iterator[None]:
+    """Raise what the client raises as a sentence."""
+    from minio.error import MinioAdminException, MinioException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except HTTPError as error:
+        raise StoreUnavailable(
+            f"MinIO at {place.endpoint} doesn't answer ({_short(error)}). Check that it runs and that AWS_ENDPOINT_URL names it."
+        ) from None
+    except (MinioException, MinioAdminException) as error:
+        if any(mark in str(error) for mark in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied")):
+            raise StoreUnavailable(
+                f"MinIO at {place.endpoint} refuses its administrator at {doing} ({_short(error)}). If the Secret minio-root was "
+                "changed, restart MinIO, which then takes it over; else correct the Secret."
+            ) from None
+        raise StoreError(
+            f"MinIO at {place.endpoint} refuses {doing} ({_short(error)}). Mend that and run set-up again."
+        ) from None
+
+
+def _short(error: Exception) -> str:
+    told = (
+        getattr(error, "reason", None) or getattr(error, "message", None) or error
+    )  # what is behind urllib3's and S3's own words
+    return " ".join(str(told).split())[:200]
+
+
+def _allow(actions: list[str], resources: list[str], condition: dict[str, Any] | None = None) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    return statement | ({"Condition": condition} if condition else {})

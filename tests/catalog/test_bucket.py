@@ -1,0 +1,170 @@
+"""The bucket on a MinIO of its own, started for these tests."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from perennial.catalog.bucket import Keys, Place, policy, set_up_bucket
+from perennial.catalog.objects import Objects
+from perennial.errors import StoreError, StoreReadOnly, StoreUnavailable
+
+MINIO = os.environ.get("PERENNIAL_TEST_MINIO") or shutil.which("minio")
+ROOT = Keys("root", "root-password")
+USERS = {service: Keys(service, f"{service}-password") for service in ("pipeline", "server", "dashboard", "mlflow")}
+needs_minio = pytest.mark.skipif(not MINIO, reason="put minio on PATH, or name it in PERENNIAL_TEST_MINIO")
+As = Callable[[str], Objects]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running MinIO."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = {**os.environ, "MINIO_ROOT_USER": ROOT.access, "MINIO_ROOT_PASSWORD": ROOT.secret, "MINIO_UPDATE": "off"}
+    command = [
+        str(MINIO),
+        "server",
+        str(tmp_path_factory.mktemp("minio")),
+        "--address",
+        place,
+        "--console-address",
+        "127.0.0.1:0",
+    ]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        yield f"http://{place}"
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def place(server: str) -> Place:
+    """A bucket that was set up."""
+    place = Place.of(server, "s3://perennial/store")
+    set_up_bucket(place, ROOT, USERS, wait_s=60)
+    return place
+
+
+@pytest.fixture
+def opened(place: Place, monkeypatch: pytest.MonkeyPatch) -> As:
+    """Opens the store as one of the services."""
+
+    def open_as(service: str, store: str = "s3://perennial/store") -> Objects:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", place.endpoint)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", USERS[service].access)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", USERS[service].secret)
+        return Objects.open(store)
+
+    return open_as
+
+
+@needs_minio
+def test_old_versions_are_kept_for_a_while(place: Place) -> None:
+    from minio import Minio
+
+    client = Minio(place.endpoint.removeprefix("http://"), ROOT.access, ROOT.secret, secure=False)
+    assert client.get_bucket_versioning("perennial").status == "Enabled"
+    rules = client.get_bucket_lifecycle("perennial").rules
+    days = {rule.rule_filter.prefix: rule.noncurrent_version_expiration.noncurrent_days for rule in rules[:2]}
+    assert days == {"store/leases/": 1, "": 30}
+
+
+@needs_minio
+def test_once_more_changes_nothing(place: Place, opened: As) -> None:
+    opened("pipeline").put("kept", b"kept")
+    said: list[str] = []
+    set_up_bucket(place, ROOT, USERS, say=said.append)
+    assert opened("dashboard").get("kept") == b"kept"
+    assert said[0].startswith("bucket perennial: versioned")
+
+
+@needs_minio
+def test_the_pipeline_writes_on_conditions(opened: As) -> None:
+    store = opened("pipeline")
+    assert store.create("endpoints/regions.json", b"1")
+    assert not store.create("endpoints/regions.json", b"2")
+    assert store.update("endpoints/regions.json", lambda old: (old or b"") + b"3") == b"13"
+    store.delete("endpoints/regions.json")
+    assert list(store.keys("endpoints")) == []
+    with pytest.raises(StoreReadOnly):
+        opened("pipeline", "s3://perennial/mlflow").put("0/a", b"")
+
+
+@needs_minio
+def test_the_server_reads_what_it_serves_and_no_more(opened: As) -> None:
+    opened("pipeline").put("releases/regions/ab/release.json", b"{}")
+    opened("pipeline").put("runs/regions/1/gate.json", b"{}")
+    store = opened("server")
+    assert list(store.keys("releases/regions")) == ["releases/regions/ab/release.json"]
+    assert not store.exists("endpoints/nothing-yet.json")
+    with pytest.raises(StoreUnavailable, match="refuses reading runs/regions"):
+        store.get("runs/regions/1/gate.json")
+    with pytest.raises(StoreUnavailable, match="refuses listing runs"):
+        list(store.keys("runs"))
+    with pytest.raises(StoreReadOnly):
+        store.put("releases/regions/ab/release.json", b"")
+
+
+@needs_minio
+def test_the_dashboard_reads_tables_and_writes_nothing(opened: As) -> None:
+    import pyarrow as pa
+
+    from perennial.catalog.tables import Layout, Table, key_field
+
+    layout = Layout(pa.schema([key_field("id"), pa.field("value", pa.int64())]), indexed=("id",))
+    Table(opened("pipeline"), "numbers", layout).insert(pa.table({"id": ["a", "b"], "value": [1, 2]}, schema=layout.schema))
+    table = Table(opened("dashboard"), "numbers", layout)
+    assert table.view().lookup("id", ["b"], ["value"]).to_pylist() == [{"value": 2}]
+    with pytest.raises(StoreReadOnly):
+        opened("dashboard").put("a", b"")
+    with pytest.raises(StoreUnavailable):
+        opened("dashboard", "s3://perennial/mlflow").get("0/a")
+
+
+@needs_minio
+def test_a_changed_password_is_taken_over(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = Keys("server", "another-password")
+    set_up_bucket(place, ROOT, {"server": changed})
+    monkeypatch.setenv("AWS_ENDPOINT_URL", place.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "server")
+    for secret, refused in ((changed.secret, False), (USERS["server"].secret, True)):
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+        if refused:
+            with pytest.raises(StoreUnavailable, match="refuses"):
+                Objects.open("s3://perennial/store").exists("endpoints/a")
+        else:
+            assert not Objects.open("s3://perennial/store").exists("endpoints/a")
+    set_up_bucket(place, ROOT, USERS)
+
+
+@needs_minio
+def test_a_wrong_administrator_is_told(place: Place) -> None:
+    with pytest.raises(StoreUnavailable, match=r"refuses its administrator .*Secret minio-root"):
+        set_up_bucket(place, Keys("root", "wrong-password"), USERS)
+
+
+def test_a_server_that_is_away_is_told_after_the_wait() -> None:
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=r"MinIO at http://127\.0\.0\.1:9 doesn't answer"):
+        set_up_bucket(Place.of("http://127.0.0.1:9", "s3://perennial/store"), ROOT, USERS, wait_s=1.5)
+    assert 1.5 <= time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("store", ["", "file:///store", "s3://perennial", "s3://perennial/mlflow", "s3:///store"])
+def test_a_store_that_is_no_place_in_a_bucket_is_told(store: str) -> None:
+    with pytest.raises(StoreError, match="must be s3://BUCKET/PREFIX"):
+        Place.of("http://minio:9000", store)
+    with pytest.raises(StoreError, match="is no URL"):
+        Place.of("minio:9000", "s3://perennial/store")
+
+
+def test_nobody_but_the_pipeline_and_mlflow_writes() -> None:
+    place = Place.of("http://minio:9000", "s3://perennial/store")
+    for service in USERS:
+        actions = [action for statement in policy(place, service)["Statement"] for action in statement["Action"]]
+        assert ("s3:PutObject" in actions) == (service in ("pipeline", "mlflow"))
+        assert not any("*" in action for action in actions)
