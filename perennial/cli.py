@@ -273,6 +273,19 @@ def dashboard(
         board.wait()
 
 
+@app.command("set-up")
+def set_up(
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for MinIO, and for MLflow.")] = 300,
+    own_bucket: Annotated[
+        bool, typer.Option("--own-bucket", help="The bucket and its users are looked after elsewhere; no MinIO is touched.")
+    ] = False,
+) -> None:
+    """Make what a cluster's installation lacks: Secrets, bucket, users. Changes nothing that is there."""
+    from perennial.operations.set_up import set_up as make
+
+    make(Settings.load(), lambda line: console.print(line, markup=False), wait_s=wait, own_bucket=own_bucket)
+
+
 def _run_once(task: Task, settings: Settings) -> dict[str, Any]:
     from pipelines.here import run_here
 

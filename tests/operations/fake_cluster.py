@@ -1,0 +1,101 @@
+"""What set-up talks to, in memory: a cluster's Secrets, and MLflow's users behind a web server."""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+from kubernetes.client import ApiException
+
+
+class FakeApi:
+    """The part of CoreV1Api that set-up calls; ``denied`` holds verbs that are refused."""
+
+    def __init__(self, config: dict[str, str]) -> None:
+        self.config = config
+        self.secrets: dict[tuple[str, str], dict[str, str]] = {}
+        self.owners: dict[tuple[str, str], list[str]] = {}
+        self.accounts = {("kubeflow", "perennial-pipeline"): "uid-1"}
+        self.denied: set[str] = set()
+        self.written: list[str] = []
+
+    def read_namespaced_config_map(self, name: str, namespace: str, **_: Any) -> Any:
+        return SimpleNamespace(data=self.config)
+
+    def read_namespaced_service_account(self, name: str, namespace: str, **_: Any) -> Any:
+        if (namespace, name) not in self.accounts:
+            raise refusal(404, f'serviceaccounts "{name}" not found')
+        return SimpleNamespace(metadata=SimpleNamespace(uid=self.accounts[namespace, name]))
+
+    def read_namespaced_secret(self, name: str, namespace: str, **_: Any) -> Any:
+        if (namespace, name) not in self.secrets:
+            raise refusal(404, f'secrets "{name}" not found')
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in self.secrets[namespace, name].items()}
+        owners = [SimpleNamespace(uid=uid) for uid in self.owners.get((namespace, name), [])]
+        return SimpleNamespace(data=data, metadata=SimpleNamespace(owner_references=owners))
+
+    def create_namespaced_secret(self, namespace: str, body: dict[str, Any], **_: Any) -> None:
+        if "create" in self.denied:
+            raise refusal(403, 'secrets is forbidden: User "system:serviceaccount:perennial:set-up" cannot create resource')
+        self._write(body["metadata"]["name"], namespace, body)
+
+    def patch_namespaced_secret(self, name: str, namespace: str, body: dict[str, Any], **_: Any) -> None:
+        self._write(name, namespace, body)
+
+    def _write(self, name: str, namespace: str, body: dict[str, Any]) -> None:
+        self.written.append(name)
+        self.secrets.setdefault((namespace, name), {}).update(body["stringData"])
+        if "ownerReferences" in body["metadata"]:
+            self.owners[namespace, name] = [owner["uid"] for owner in body["metadata"]["ownerReferences"]]
+
+
+def refusal(status: int, message: str) -> ApiException:
+    error = ApiException(status=status, reason="refused")
+    error.body = json.dumps({"message": message})
+    return error
+
+
+@contextmanager
+def fake_mlflow(users: dict[str, str]) -> Iterator[str]:
+    """Serve MLflow's users, of whom ``admin`` may make and change others; gives the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            named = self.path.partition("username=")[2]
+            known = "current" in self.path or named in users
+            self._answer(200 if self.path == "/health" else 401 if not self._user() else 200 if known else 404)
+
+        def do_POST(self) -> None:
+            self._write()
+
+        def do_PATCH(self) -> None:
+            self._write()
+
+        def _write(self) -> None:
+            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            short = len(document["password"]) < 12
+            if self._user() == "admin" and not short:
+                users[document["username"]] = document["password"]
+            self._answer(400 if short else 200 if self._user() == "admin" else 403)
+
+        def _user(self) -> str:
+            name, _, password = base64.b64decode(self.headers.get("Authorization", "Basic ")[6:]).decode().partition(":")
+            return name if users.get(name) == password else ""
+
+        def _answer(self, status: int) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
