@@ -76,7 +76,7 @@ def test_the_pipelines_secrets_are_whole_connections_that_go_with_their_account(
 
 def test_a_changed_password_reaches_mlflow(api: FakeApi, people: dict[str, str]) -> None:
     done(api)
-    api.secrets["perennial", "mlflow-dashboard"].update(MLFLOW_TRACKING_PASSWORD="another-password")
+    api.secrets["perennial", "mlflow-dashboard"].update({"MLFLOW_TRACKING_PASSWORD": "another-password"})
     assert "MLflow user dashboard: new password" in done(api)
     assert people["dashboard"] == "another-password"
 
