@@ -1,14 +1,13 @@
-"""Record how the run ended, whatever became of it."""
+"""The exit handler: record how the run ended, whatever became of it."""
+
+from kfp import dsl
 
 from components.base import component
 
 
 @component
-def record(task: str, run: str) -> None:
+def record(task: str, run: str, status: dsl.PipelineTaskFinalStatus) -> None:
     """Write the run's outcome to the store and, where something was learnt, to MLflow."""
-    from components.step import Step
-    from perennial.operations.runs import conclude
+    from components.steps.record import record as write
 
-    with Step("record", task, run) as step:
-        outcome = conclude(step.run, lambda: step.task, lambda: step.catalog, lambda: step.registry)
-        step.done(outcome.name, outcome=outcome.name)
+    write(task, run, status.error_message or "")

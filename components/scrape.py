@@ -1,20 +1,15 @@
-"""Take in what is new at the task's sources."""
+"""The pod that looks for what is new: scrape and label."""
 
 from components.base import component
 
 
 @component
-def scrape(task: str, run: str) -> bool:
-    """Return whether there is anything to learn, from now or left over from a run that didn't end."""
-    from components.step import Step
-    from perennial.operations.runs import begin, goes_on
-    from perennial.sources.scrape import scrape as scrape_sources
+def scrape(task: str, definition: str, run: str) -> str:
+    """Return the way on: nothing, learn, fan-out, export or finetune."""
+    from components.steps.scrape import scrape as scrape_sources
 
-    with Step("scrape", task, run) as step:
-        unfinished = begin(step.run)
-        found = scrape_sources(step.task, step.catalog, progress=step.progress)
-        go = goes_on(step.run, step.task, new_images=found.images, unfinished=unfinished)
-        sentence = f"{found.posts} new posts, {found.images} new images, {found.quarantined} quarantined"
-        facts = {"posts": found.posts, "images": found.images, "quarantined": found.quarantined}
-        step.done(sentence, go=go, unfinished=unfinished, **facts)
-    return go
+    if not scrape_sources(task, run, definition)["go"]:
+        return "nothing"
+    from components.steps.label import label
+
+    return label(task, run)["route"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from perennial.catalog.objects import Objects
 from perennial.errors import PerennialError
-from perennial.operations.runs import RunFolder
+from perennial.operations.facts import RunFolder
 from perennial.processes import die_with
 from perennial.settings import Settings
 
@@ -27,11 +27,13 @@ PROGRESS_S = 0.5
 class Step:
     """One step of one run, as a context: ``with Step("embed", task, run) as step``.
 
-    Lines that it prints start with ``[perennial]`` and read ``STEP progress|done|error: TEXT``.
+    Lines that it prints start with ``[perennial]`` and read ``STEP progress|done|error: TEXT``. ``part`` tells pods that share a
+    step's work apart: each has facts of its own, such as ``embed-2``.
     """
 
-    def __init__(self, name: str, task: str, run: str) -> None:
+    def __init__(self, name: str, task: str, run: str, *, part: int | None = None) -> None:
         self.name = name
+        self._facts = name if part is None else f"{name}-{part}"
         self._task_name = task
         self._run = os.environ.get("PERENNIAL_RUN") or run
         self._last_line = 0.0
@@ -45,8 +47,11 @@ class Step:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if isinstance(error, PerennialError):
             self._say("error", " ".join(str(error).split()))
-            self._record(error)
+            self._record(str(error))
             sys.exit(2)
+        if isinstance(error, Exception):
+            first = " ".join(str(error).split())[:200]
+            self._record(f"unforeseen {type(error).__name__}: {first}; the step's log shows where")
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -54,9 +59,9 @@ class Step:
 
     @functools.cached_property
     def task(self) -> "Task":
-        from perennial.task import load_task
+        from perennial.operations.definitions import of_run
 
-        return load_task(self._task_name, self.settings.tasks)
+        return of_run(self.run, self.settings.tasks)
 
     @functools.cached_property
     def objects(self) -> Objects:
@@ -78,6 +83,13 @@ class Step:
     def run(self) -> RunFolder:
         return RunFolder(self.objects, self._task_name, self._run)
 
+    def over(self) -> dict[str, Any] | None:
+        """Return the facts that an earlier attempt of this very run left, so that a retried pod ends as an undisturbed one."""
+        facts = self.run.find(self._facts)
+        if facts is not None:
+            self._say("progress", "was done before")
+        return facts
+
     def progress(self, done: int, total: int) -> None:
         """Print how far the step is, at most twice a second."""
         now = time.monotonic()
@@ -85,18 +97,20 @@ class Step:
             self._last_line = now
             self._say("progress", f"{done} of {total}")
 
-    def done(self, sentence: str, **facts: Any) -> None:
-        """Keep the step's facts in the run's folder and print what it did."""
-        self.run.write(self.name, {"sentence": sentence, **facts})
+    def done(self, sentence: str, **facts: Any) -> dict[str, Any]:
+        """Keep the step's facts in the run's folder, print what it did and return the facts."""
+        found = {"sentence": sentence, **facts}
+        self.run.write(self._facts, found)
         self._say("done", sentence)
+        return found
 
     def _say(self, kind: str, text: str) -> None:
         sys.stdout.write(f"[perennial] {self.name} {kind}: {text}\n")
         sys.stdout.flush()
 
-    def _record(self, error: PerennialError) -> None:
+    def _record(self, sentence: str) -> None:
         """Leave the reason for the exit handler; where the store itself is away, the printed line is all there is."""
         try:
-            self.run.write("error", {"step": self.name, "sentence": str(error)})
+            self.run.fail(self._facts, sentence)
         except PerennialError as second:
             self._say("progress", f"the reason could not be kept: {second}")

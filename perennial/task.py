@@ -156,10 +156,22 @@ def load_task(name: str, folder: Path = Path("tasks")) -> Task:
         TaskError: there is no such file, or it is wrong; the text names file, key and fix.
     """
     path = _find(name, folder)
-    where = str(path)
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaskError(f"{path} can't be read as YAML: {' '.join(str(error).split())}. Correct the file.") from None
+    return parse_task(text, str(path))
+
+
+def parse_task(text: str, where: str) -> Task:
+    """Read a task from YAML or JSON; ``where`` says in errors whose text it is.
+
+    Raises:
+        TaskError: it is wrong; the text names ``where``, key and fix.
+    """
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
         raise TaskError(f"{where} can't be read as YAML: {' '.join(str(error).split())}. Correct the file.") from None
     if not isinstance(document, dict):
         raise TaskError(f"{where} holds no task: a task file is a map with the keys {', '.join(Task.model_fields)}.")

@@ -46,6 +46,7 @@ class RunView:
             self._progress(step, text)
         elif kind == "done":
             console.print(f"  {step:<9} {text}  [dim]{time.monotonic() - began:.1f} s[/dim]")
+            del self._began[step]  # another pod may do another part of it
 
     def _progress(self, step: str, text: str) -> None:
         counts = re.fullmatch(r"(\d+) of (\d+)", text)

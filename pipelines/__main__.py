@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from perennial.settings import Settings
 from pipelines.compile import compile_pipeline
 
 
@@ -12,7 +13,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     compile_command = commands.add_parser("compile", help="write the pipeline as YAML, the same bytes each time")
     compile_command.add_argument("--output", type=Path, required=True, metavar="FILE")
-    compile_pipeline(parser.parse_args().output)
+    compile_pipeline(parser.parse_args().output, Settings.load())
 
 
 if __name__ == "__main__":

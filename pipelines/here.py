@@ -89,9 +89,9 @@ def _kfp() -> tuple[Any, Any]:
     del os.environ["_KFP_RUNTIME"]
     from kfp import local
 
-    from pipelines.continual import continual
+    from pipelines.continual import pipeline
 
-    return local, continual
+    return local, pipeline()
 
 
 class _Lines(io.TextIOBase):

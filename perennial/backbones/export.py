@@ -38,19 +38,38 @@ def ensure(spec: BackboneSpec, objects: Objects) -> str:
     """
     check_precision(spec.engine, spec.precision)
     told = identity(spec.weights)
-    known = _ref(spec, told or f"last {Path(spec.weights).expanduser().resolve()}")
-    digest = _referred(objects, known)
+    ref = _ref_of(spec, told)
+    digest = _referred(objects, ref)
     if digest is None:
-        with tempfile.TemporaryDirectory() as folder:
-            description, weights = export(spec, Path(folder))
-            digest = description.digest
-            if weights is not None:
-                _keep(objects, weights)
-            objects.publish(f"{PREFIX}/{digest}", Path(folder))
-        objects.put_json(known, {"digest": digest})
+        digest = publish(spec, objects)
+        objects.put_json(ref, {"digest": digest})
     if told is not None and told != AUTO and seed_of(spec.weights) is None:
         _remember(objects, _ref(spec, f"last {Path(spec.weights).expanduser().resolve()}"), digest)
     return digest
+
+
+def known(spec: BackboneSpec, objects: Objects) -> str | None:
+    """Return the digest of the backbone that a task asks for if it is in the store, without torch; None if it isn't.
+
+    Raises:
+        BackboneError: ``weights`` is none of auto, random:SEED, a .safetensors or a .pth file.
+    """
+    return _referred(objects, _ref_of(spec, identity(spec.weights)))
+
+
+def publish(spec: BackboneSpec, objects: Objects) -> str:
+    """Export a network to the store, its weights beside it unless they are seeded, and return its digest.
+
+    Raises:
+        WeightsMissing: its weights aren't on this machine.
+        BackboneError: the network is unknown or can't be exported, or the weights don't fit it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        description, weights = export(spec, Path(folder))
+        if weights is not None:
+            _keep(objects, weights)
+        objects.publish(f"{PREFIX}/{description.digest}", Path(folder))
+    return description.digest
 
 
 def export(spec: BackboneSpec, folder: Path) -> tuple[BackboneDescription, Weights | None]:
@@ -91,7 +110,7 @@ def _pipeline(spec: BackboneSpec) -> "tuple[torch.nn.Module, Weights | None]":
     from perennial.backbones import networks, seeded
 
     network = networks.create(spec.network)
-    pipeline = _normalised(network)
+    pipeline = normalised(network)
     number = seed_of(spec.weights)
     if number is not None:
         seeded.seed(network, pipeline, number, spec.crop)
@@ -101,7 +120,8 @@ def _pipeline(spec: BackboneSpec) -> "tuple[torch.nn.Module, Weights | None]":
     return pipeline, weights
 
 
-def _normalised(network: "torch.nn.Module") -> "torch.nn.Module":
+def normalised(network: "torch.nn.Module") -> "torch.nn.Module":
+    """Return normalisation and network as one module, from uint8 [n, side, side, 3] to features [n, d]."""
     import torch
 
     class Pipeline(torch.nn.Module):
@@ -175,9 +195,18 @@ def _keep(objects: Objects, weights: Weights) -> None:
     """Keep what a backbone came from as safetensors, so that it can be trained further when the file is gone."""
     from safetensors.torch import save
 
-    key = f"{PREFIX}/weights/{weights.sha256}.safetensors"
+    key = weights_key(weights.sha256)
     if not objects.exists(key):
         objects.put(key, save({name: tensor.contiguous().clone() for name, tensor in weights.tensors.items()}))
+
+
+def weights_key(sha256: str) -> str:
+    """Return the key of weights that came from a file with this sha256."""
+    return f"{PREFIX}/weights/{sha256}.safetensors"
+
+
+def _ref_of(spec: BackboneSpec, told: str | None) -> str:
+    return _ref(spec, told or f"last {Path(spec.weights).expanduser().resolve()}")
 
 
 def _ref(spec: BackboneSpec, weights: str) -> str:

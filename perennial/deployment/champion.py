@@ -15,9 +15,14 @@ def champion_digest(task: Task, objects: Objects, registry: Callable[[], Registr
     The alias in the registry is the truth. Where every earlier run ended by itself (``undisturbed``), the endpoint's release
     names the same model, and reading that spares the import of MLflow; a deployment checks it against the alias anyway.
     """
-    if undisturbed:
-        served = served_by(objects, task.endpoint_name, read_record(objects, task.endpoint_name).stable)
-        if task.name in served:
-            return served[task.name].model
+    digest = served_digest(task, objects) if undisturbed else None
+    if digest is not None:
+        return digest
     champion = registry().champion(task.name)
     return champion.digest if champion else None
+
+
+def served_digest(task: Task, objects: Objects) -> str | None:
+    """Return the digest of the model that the endpoint's release names for a task, or None where there is none."""
+    served = served_by(objects, task.endpoint_name, read_record(objects, task.endpoint_name).stable)
+    return served[task.name].model if task.name in served else None

@@ -1,4 +1,4 @@
-"""A pipeline run's facts in the store, whether there is work, and how the run ended.
+"""Which runs are open, whether there is work, and the end of a run.
 
 ``runs/<task>/state.json`` names the runs that began and haven't been concluded: as long as one is there, the next run goes
 on with what it left, also when the sources have nothing new.
@@ -6,69 +6,32 @@ on with what it left, also when the sources have nothing new.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from perennial import __version__
 from perennial.catalog.digests import digest_of
 from perennial.catalog.objects import Objects
-from perennial.errors import ObjectMissing, StepFailed
+from perennial.errors import ObjectMissing
+from perennial.operations.facts import RunFolder
+from perennial.operations.outcomes import Outcome, Why, nobody_knows, outcome_of, recorded
 
 if TYPE_CHECKING:
     from perennial.catalog.catalog import Catalog
-    from perennial.registry import Registry, Run
+    from perennial.registry import Registry
     from perennial.task import Task
 
-STEPS = ("scrape", "label", "embed", "train", "evaluate", "gate", "deploy")
-
-
-class RunFolder:
-    """The facts of one run, ``runs/<task>/<run>/<step>.json``."""
-
-    def __init__(self, objects: Objects, task: str, run: str) -> None:
-        self.objects = objects
-        self.task = task
-        self.id = run
-
-    def write(self, step: str, facts: dict[str, Any]) -> None:
-        """Keep what a step found or did."""
-        self.objects.put_json(self._key(step), facts)
-
-    def find(self, step: str) -> dict[str, Any] | None:
-        """Return a step's facts, or None where it left none."""
-        try:
-            facts: dict[str, Any] = self.objects.get_json(self._key(step))
-        except ObjectMissing:
-            return None
-        return facts
-
-    def read(self, step: str) -> dict[str, Any]:
-        """Return a step's facts.
-
-        Raises:
-            StepFailed: the step left none.
-        """
-        facts = self.find(step)
-        if facts is None:
-            raise StepFailed(f"The step {step} of run {self.id} of task {self.task} left no result; run the task again.")
-        return facts
-
-    def _key(self, step: str) -> str:
-        return f"runs/{self.task}/{self.id}/{step}.json"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: nothing new, nothing to learn, promoted, refused, held, rolled back, superseded or failed."""
-
-    name: str
-    sentence: str
+__all__ = ["Outcome", "RunFolder", "begin", "conclude", "goes_on", "reopen", "task_digest"]
 
 
 def begin(run: RunFolder) -> tuple[str, ...]:
-    """Note that this run began; return the earlier ones that never ended."""
-    state = _change(run, lambda state: {**state, "open": sorted({*state["open"], run.id})})
-    return tuple(other for other in state["open"] if other != run.id)
+    """Note that this run began; return the runs that began before and never ended, an earlier attempt of this one included."""
+    before: list[str] = []
+
+    def opened(state: dict[str, Any]) -> dict[str, Any]:
+        before[:] = state["open"]
+        return {**state, "open": sorted({*before, run.id})}
+
+    _change(run, opened)
+    return tuple(before)
 
 
 def goes_on(run: RunFolder, task: "Task", *, new_images: int, unfinished: Sequence[str]) -> bool:
@@ -87,13 +50,21 @@ def reopen(objects: Objects, task: str, reason: str) -> None:
 
 
 def conclude(
-    run: RunFolder, task: Callable[[], "Task"], catalog: Callable[[], "Catalog"], registry: Callable[[], "Registry"]
+    run: RunFolder,
+    task: Callable[[], "Task"],
+    catalog: Callable[[], "Catalog"],
+    registry: Callable[[], "Registry"],
+    why: Why = nobody_knows,
 ) -> Outcome:
     """Write how the run ended: always to the store, and to MLflow where something was learnt or a step failed.
 
     Earlier runs that were killed after they promoted or held something, and before they said so, are recorded as well.
+    ``why`` is asked where a step died without a word.
+
+    Raises:
+        StoreError, RegistryError: store or registry can't be written; the run stays open, and the next one concludes it.
     """
-    outcome = _outcome(run)
+    outcome = outcome_of(run, why)
     facts = {"outcome": outcome.name, "sentence": outcome.sentence}
     if run.find("outcome") == {**facts, "recorded": True}:
         return outcome
@@ -101,10 +72,10 @@ def conclude(
     if outcome.name == "nothing new":
         return outcome
     if outcome.name != "nothing to learn":
-        registry().record(_recorded(run, task(), catalog(), outcome))
-    unfinished = (run.find("scrape") or {}).get("unfinished", ())
+        registry().record(recorded(run, task(), catalog(), outcome))
     if outcome.name in ("failed", "superseded"):
         return outcome
+    unfinished = [other for other in (run.find("scrape") or {}).get("unfinished", ()) if other != run.id]
     if unfinished:
         served = (run.find("train") or {}).get("champion")
         _complete([RunFolder(run.objects, run.task, other) for other in unfinished], task(), catalog(), registry(), served)
@@ -131,78 +102,7 @@ def _complete(
             run.write("deploy", {"outcome": "promoted", "version": version, "sentence": sentence})
         elif not held or any(outcome == "held" and other == held for outcome, _, other in known):
             continue
-        registry.record(_recorded(run, task, catalog, _outcome(run)))
-
-
-def _outcome(run: RunFolder) -> Outcome:
-    error, scraped = run.find("error"), run.find("scrape")
-    if error:
-        return Outcome("failed", f"{error['step']}: {error['sentence']}")
-    if scraped and not scraped["go"]:
-        return Outcome("nothing new", scraped["sentence"])
-    trained = run.find("train")
-    if trained and not trained.get("challenger"):
-        return Outcome("nothing to learn", trained["sentence"])
-    judged, deployed = run.find("gate"), run.find("deploy")
-    if deployed:
-        return Outcome(deployed["outcome"].replace("_", " "), deployed["sentence"])
-    if judged and judged["verdict"]["outcome"] != "promote":
-        return Outcome({"refuse": "refused", "hold": "held"}[judged["verdict"]["outcome"]], judged["sentence"])
-    last = [step for step in STEPS if run.find(step)]
-    missing = STEPS[len(last)] if len(last) < len(STEPS) else STEPS[-1]
-    return Outcome("failed", f"{missing}: the step ended without a result")
-
-
-def _recorded(run: RunFolder, task: "Task", catalog: "Catalog", outcome: Outcome) -> "Run":
-    """Return the run as MLflow keeps it: parameters, figures, verdict and lineage."""
-    from perennial.catalog.snapshots import snapshot
-    from perennial.registry import Run
-
-    steps = {step: run.find(step) or {} for step in STEPS}
-    trained, judged, deployed = steps["train"], steps["gate"], steps["deploy"]
-    batches = trained.get("batches", [])
-    tags = {
-        "sentence": outcome.sentence,
-        "batches": " ".join(batches),
-        "held": " ".join(judged.get("verdict", {}).get("batches", [])),
-        "challenger": trained.get("challenger") or "",
-        "champion_before": trained.get("champion") or "",
-        "version": str(deployed.get("version") or ""),
-        "snapshot": snapshot(catalog, task.name, batches).digest if batches else "",
-        "backbone": steps["embed"].get("backbone", ""),
-        "code": __version__,
-    }
-    evaluation = steps["evaluate"].get("evaluation")
-    artifacts = {
-        name: json.dumps(facts, indent=2)
-        for name, facts in (("evaluation.json", evaluation), ("verdict.json", judged.get("verdict")))
-        if facts
-    }
-    if page := judged.get("page"):
-        artifacts["verdict.html"] = page
-    return Run(task.name, run.id, outcome.name, _flat(task.model_dump(mode="json")), _figures(steps), tags, artifacts)
-
-
-def _figures(steps: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Return all that is a number, challenger's and champion's figures under their own names."""
-    figures = {"new_images": steps["scrape"].get("images", 0), "quarantined": steps["scrape"].get("quarantined", 0)}
-    evaluation = steps["evaluate"].get("evaluation", {})
-    for who in ("challenger", "champion"):
-        for name, value in (evaluation.get(who) or {}).items():
-            if isinstance(value, int | float):
-                figures[f"{who}_{name}"] = value
-    return {name: float(value) for name, value in figures.items()}
-
-
-def _flat(document: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return a nested document as dotted names and texts."""
-    flat: dict[str, str] = {}
-    for key, value in document.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat
+        registry.record(recorded(run, task, catalog, outcome_of(run)))
 
 
 def _left_over(run: RunFolder) -> bool:

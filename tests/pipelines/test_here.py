@@ -42,7 +42,7 @@ def test_a_step_that_breaks_unforeseen_names_its_log(tmp_path: Path, monkeypatch
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "openvino.py").write_text("raise RuntimeError('unforeseen')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
-    with pytest.raises(StepFailed, match="embed") as failed:
+    with pytest.raises(StepFailed, match="export: unforeseen RuntimeError: unforeseen") as failed:
         run_here(task, settings, lambda *_: None)
     log = next(word for word in str(failed.value).split() if word.endswith(".log."))
     assert "unforeseen" in Path(log[:-1]).read_text()

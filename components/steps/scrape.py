@@ -1,0 +1,25 @@
+"""Take in what is new at the task's sources."""
+
+from typing import Any
+
+from components.step import Step
+from perennial.operations.definitions import settle
+from perennial.operations.runs import begin, goes_on
+from perennial.sources.scrape import scrape as scrape_sources
+
+
+def scrape(task: str, run: str, definition: str) -> dict[str, Any]:
+    """Settle the run's definition and scrape; ``go`` of the facts says whether there is anything to learn.
+
+    There is with new images, and with what a run left that didn't end.
+    """
+    with Step("scrape", task, run) as step:
+        if facts := step.over():
+            return facts
+        settle(step.run, definition, step.settings.tasks)
+        unfinished = begin(step.run)
+        found = scrape_sources(step.task, step.catalog, progress=step.progress)
+        go = goes_on(step.run, step.task, new_images=found.images, unfinished=unfinished)
+        sentence = f"{found.posts} new posts, {found.images} new images, {found.quarantined} quarantined"
+        counts = {"posts": found.posts, "images": found.images, "quarantined": found.quarantined}
+        return step.done(sentence, go=go, unfinished=unfinished, **counts)
