@@ -1,4 +1,4 @@
-"""Write the lock files: versions and hashes of everything, without the name of any index."""
+"""Write the lock files: versions and hashes of everything, without the name of any index. Names as arguments: those alone."""
 
 import subprocess
 import sys
@@ -10,46 +10,33 @@ LOCKS = {
     "dev": EVERYTHING,
     "core": ("core",),
     "serve": ("serve",),
-    "train": ("core", "train"),
+    "step": ("core", "serve"),
+    "train": ("core", "serve", "train"),
     "dashboard": ("core", "dashboard"),
 }
+TOOLS = {"uv": "uv", "build": "hatchling", "mlflow": "mlflow[auth] psycopg2-binary boto3"}
+"""Locks of what isn't an extra of this package: what installs and builds it, and the MLflow server that stands beside it."""
+
+COMPILE = ["uv", "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes", "--quiet", "--upgrade"]
+COMPILE += ["--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate"]
 
 
-def resolve(name: str, extras: tuple[str, ...]) -> None:
-    """Resolve ``extras`` for every platform and Python at once; all but dev follow dev's versions."""
-    command = ["uv", "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes", "--quiet", "--upgrade"]
-    command += [
-        "--no-emit-index-url",
-        "--no-emit-find-links",
-        "--no-header",
-        "--no-annotate",
-        "-o",
-        f"locks/{name}.txt",
-        "pyproject.toml",
-    ]
-    command += [part for extra in extras for part in ("--extra", extra)]
-    if name != "dev":
+def resolve(name: str) -> None:
+    """Resolve a lock for every platform and Python at once; all but dev and uv follow dev's versions."""
+    command = [*COMPILE, "-o", f"locks/{name}.txt"]
+    if name not in ("dev", "uv"):
         command += ["--constraint", "locks/dev.txt"]
-    subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.DEVNULL)
+    if name in LOCKS:
+        command += ["pyproject.toml", *(part for extra in LOCKS[name] for part in ("--extra", extra))]
+    else:
+        command += ["-"]
+    wanted = "\n".join(TOOLS.get(name, "").split()).encode()
+    subprocess.run(command, cwd=HERE.parent, check=True, input=wanted, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:
-    for name, extras in LOCKS.items():
-        resolve(name, extras)
-    command = [
-        "uv",
-        "pip",
-        "compile",
-        "--universal",
-        "--python-version",
-        "3.11",
-        "--generate-hashes",
-        "--no-header",
-        "--no-annotate",
-    ]
-    subprocess.run(
-        [*command, "--quiet", "-o", "locks/uv.txt", "-"], cwd=HERE.parent, check=True, input=b"uv\n", stdout=subprocess.DEVNULL
-    )
+    for name in sys.argv[1:] or [*LOCKS, *TOOLS]:
+        resolve(name)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,111 @@
+#!/opt/perennial/bin/python3
+"""MLflow behind its basic auth: at each start its schema is this version's and its admin is the environment's."""
+
+import configparser
+import os
+import sys
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+NEEDED = ("MLFLOW_DB_PASSWORD", "MLFLOW_ADMIN_USERNAME", "MLFLOW_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
+PATIENCE_S = 300
+SHORTEST = 12  # MLflow's own rule, which it tells only once the database is there
+
+# Whatever of these is set already stands.
+DEFAULTS = {
+    "MLFLOW_ARTIFACTS_DESTINATION": "s3://perennial/mlflow",
+    "MLFLOW_HOST": "0.0.0.0",  # noqa: S104 (a pod's own address; the Service and network policies say who reaches it)
+    "MLFLOW_PORT": "5000",
+    # One worker: a changed password counts at once although checked ones are remembered, and memory is needed once.
+    "MLFLOW_WORKERS": "1",
+    # The Host headers that are answered, against DNS rebinding; whoever publishes MLflow under another name says so here.
+    "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(
+        f"{host}:*" for host in ("localhost", "127.0.0.1", *("mlflow" + end for end in ("", ".perennial", ".perennial.svc")))
+    )
+    + ",mlflow.perennial.svc.cluster.local:*",
+    # Jobs are for language models; their runners would take more memory than the server.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+
+
+def main() -> None:
+    if missing := [name for name in NEEDED if not os.environ.get(name)]:
+        sys.exit(f"MLflow can't start: {', '.join(missing)} must be set, from the Secrets 'postgres' and 'mlflow-admin'.")
+    if len(os.environ["MLFLOW_ADMIN_PASSWORD"]) < SHORTEST:
+        sys.exit(
+            f"MLflow can't start: MLFLOW_ADMIN_PASSWORD has fewer than {SHORTEST} characters; change the Secret 'mlflow-admin'."
+        )
+    wait_for_database()
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = database("mlflow")
+    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_auth_config())
+    bring_admin_in_line()
+    serve()
+
+
+def database(name: str) -> str:
+    """Return a database's address, password included: for variables and files that this user alone can read."""
+    password = quote(os.environ["MLFLOW_DB_PASSWORD"], safe="")
+    host = os.environ.get("POSTGRES_HOST") or "postgres.perennial"
+    return f"postgresql+psycopg2://mlflow:{password}@{host}:5432/{name}"
+
+
+def wait_for_database() -> None:
+    import psycopg2
+
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            psycopg2.connect(database("mlflow").replace("+psycopg2", ""), connect_timeout=5).close()
+            return
+        except psycopg2.OperationalError as error:
+            reason = " ".join(str(error).split())
+        if time.monotonic() > end:
+            sys.exit(f"MLflow can't start: its database didn't let it in for {PATIENCE_S} s. {reason}")
+        print(f"Waiting for the database: {reason}", file=sys.stderr, flush=True)
+        time.sleep(2)
+
+
+def write_auth_config() -> Path:
+    """Write what MLflow's auth reads from a file, and return that file."""
+    config = configparser.ConfigParser()
+    config["mlflow"] = {
+        "default_permission": "READ",
+        "database_uri": database("mlflow_auth").replace("%", "%%"),  # a lone % is this format's interpolation
+        "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
+        "auth_cache_ttl_seconds": "60",  # hashing a password takes longer than most requests
+    }
+    path = Path.home() / "basic_auth.ini"
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        config.write(file)
+    return path
+
+
+def bring_admin_in_line() -> None:
+    """Give the admin the password of the environment, whatever the database says."""
+    name, password = os.environ["MLFLOW_ADMIN_USERNAME"], os.environ["MLFLOW_ADMIN_PASSWORD"]
+    os.environ.update(MLFLOW_AUTH_ADMIN_USERNAME=name, MLFLOW_AUTH_ADMIN_PASSWORD=password)  # read when the next line imports
+    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+
+    users = SqlAlchemyStore()
+    users.init_db(database("mlflow_auth"))
+    if not users.has_user(name):
+        users.create_user(name, password, is_admin=True)
+    elif not users.authenticate_user(name, password) or not users.get_user(name).is_admin:
+        users.update_user(name, password=password, is_admin=True)
+    users.engine.dispose()
+
+
+def serve() -> None:
+    """Upgrade the schema where a newer MLflow wants it, then serve until SIGTERM, which MLflow hands on to its worker."""
+    from mlflow.cli import cli
+
+    cli(["db", "upgrade", os.environ["MLFLOW_BACKEND_STORE_URI"]], standalone_mode=False)
+    cli(["server", "--app-name", "basic-auth", "--serve-artifacts"])
+
+
+if __name__ == "__main__":
+    main()
