@@ -44,7 +44,7 @@ def embed_missing(
         ObjectMissing: an image's pixels are gone.
     """
     missing = catalog.without_embedding(backbone.digest, list(dict.fromkeys(ids)))
-    read = functools.partial(_stored, catalog, backbone)
+    read = functools.partial(stored, catalog, turn=backbone.preprocess)
     clipped = 0
     for start in range(0, len(missing), FLUSH):
         part = missing[start : start + FLUSH]
@@ -85,9 +85,15 @@ def _stack(read: Callable[[str], Pixels], names: Sequence[str]) -> Pixels:
     return np.stack([read(name) for name in names])
 
 
-def _stored(catalog: Catalog, backbone: Backbone, id: str) -> Pixels:
+def stored(catalog: Catalog, id: str, turn: Callable[[bytes], Pixels]) -> Pixels:
+    """Return an image of the catalog as ``turn`` makes it of the JPEG.
+
+    Raises:
+        CatalogError: its pixels are damaged.
+        ObjectMissing: they are gone.
+    """
     try:
-        return backbone.preprocess(catalog.pixels(id))
+        return turn(catalog.pixels(id))
     except ImageRejected as error:
         raise CatalogError(
             f"The stored picture {id} is damaged: {error} Restore images/{id[:2]}/{id}.jpg, or delete it and scrape again."

@@ -73,10 +73,12 @@ def temperature(readout: Readout, images: CalibrationSet, fallback: float) -> fl
     if not rows.any() or known.sum() < 2:
         return fallback
     logits, classes = logits[rows][:, known], (np.cumsum(known) - 1)[images.classes[rows]]
-    smooth = 1 / (len(logits) + 1)
-    targets = np.full(logits.shape, smooth / logits.shape[1])
-    targets[np.arange(len(logits)), classes] += 1 - smooth
-    return float(f"{np.exp(_minimum(lambda log: _loss(logits / np.exp(log), targets), -3.0, 12.0)):.4g}")
+    return float(f"{np.exp(_best(logits, _smoothed(logits, classes))[0]):.4g}")
+
+
+def calibrated_loss(logits: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
+    """Return the negative log-likelihood of logits [n, c] under their best temperature, targets smoothed in the same way."""
+    return _best(logits, _smoothed(logits, classes))[1]
 
 
 def unfamiliar_threshold(readout: Readout, images: CalibrationSet) -> float | None:
@@ -86,6 +88,19 @@ def unfamiliar_threshold(readout: Readout, images: CalibrationSet) -> float | No
     distances = np.sort(readout.distances(images.vectors))
     rank = int(np.ceil((len(distances) + 1) * (1 - UNFAMILIAR_SHARE))) - 1
     return float(f"{distances[min(rank, len(distances) - 1)]:.6g}")
+
+
+def _smoothed(logits: NDArray[np.float64], classes: NDArray[np.int64]) -> NDArray[np.float64]:
+    smooth = 1 / (len(logits) + 1)
+    targets = np.full(logits.shape, smooth / logits.shape[1])
+    targets[np.arange(len(logits)), classes] += 1 - smooth
+    return targets
+
+
+def _best(logits: NDArray[np.float64], targets: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the logarithm of the temperature under which the loss is lowest, and that loss."""
+    log = _minimum(lambda log: _loss(logits / np.exp(log), targets), -3.0, 12.0)
+    return log, _loss(logits / np.exp(log), targets)
 
 
 def _loss(logits: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
