@@ -183,6 +183,16 @@ def rollback(
 
 
 @app.command()
+def finetune(task: TaskName) -> None:
+    """Have the next run fine-tune the backbone, also where nothing is new."""
+    from perennial.operations.finetuning import ask
+
+    settings, loaded = _load(task)
+    ask(loaded, Objects.open(settings.store_url), "asked for by hand")
+    console.print(f"The next run of {loaded.name} fine-tunes its backbone.", markup=False)
+
+
+@app.command()
 def report(
     task: Annotated[str, typer.Argument(metavar="[TASK]", help="By default the only one that ever ran here.")] = "",
     as_json: Json = False,

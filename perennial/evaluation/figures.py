@@ -70,9 +70,14 @@ class Check(_Document):
 
 
 class Verdict(_Document):
-    """What the gate decided; ``batches`` are those to hold for review where the outcome is "hold"."""
+    """What the gate decided.
+
+    ``batches`` are those to hold for review where the outcome is "hold"; ``finetune`` asks the next run to fine-tune the
+    backbone, whatever the outcome.
+    """
 
     outcome: Literal["promote", "refuse", "hold"]
     sentence: str
     checks: tuple[Check, ...]
     batches: tuple[str, ...] = ()
+    finetune: bool = False

@@ -1,6 +1,7 @@
 """Gate rules: each a small named function of the limits and the evaluation; add a new one to ``RULES``.
 
-A rule that finds no ground to judge on says so (``passed`` None) and stops nothing. Rules in ``SUSPICION`` hold batches back.
+A rule that finds no ground to judge on says so (``passed`` None) and stops nothing. Rules in ``SUSPICION`` hold batches back;
+those in ``ADVICE`` stop nothing either way: they say what the next run should do.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,9 @@ BATCH_POSTS = 15
 
 
 def enough_new_images(gate: GateSpec, found: Evaluation) -> Check:
-    """An update must be worth a release."""
+    """An update must be worth a release; another backbone is by itself."""
+    if found.champion and found.champion.backbone != found.challenger.backbone:
+        return _not_judged("enough new images", "The challenger has another backbone than the champion, which is news enough.")
     passed = found.new_images >= gate.min_new_images
     sentence = f"{found.new_images} new images; at least {gate.min_new_images} are wanted."
     return Check(name="enough new images", passed=passed, value=found.new_images, limit=gate.min_new_images, sentence=sentence)
@@ -127,6 +130,18 @@ def labels_reproduce(gate: GateSpec, found: Evaluation) -> Check:
     )
 
 
+def backbone_suffices(gate: GateSpec, found: Evaluation) -> Check:
+    """Where even the better model stays below the floor, its backbone should go on learning."""
+    name, limit = "backbone suffices", gate.finetune_below
+    if not limit:
+        return _not_judged(name, "The task sets no floor for it (gate.finetune_below).")
+    if found.images < gate.min_held_out:
+        return _not_judged(name, f"Only {found.images} held-out images; at least {gate.min_held_out} are wanted.")
+    best = max(model.balanced_accuracy for model in (found.challenger, found.champion) if model)
+    sentence = f"Balanced accuracy {best:.3f} of the better model; below {limit:.3f} the backbone should be fine-tuned."
+    return Check(name=name, passed=best >= limit, value=best, limit=limit, sentence=sentence)
+
+
 SUSPICION: tuple[Rule, ...] = (labels_agree, labels_reproduce)
 RULES: tuple[Rule, ...] = (
     enough_new_images,
@@ -138,6 +153,7 @@ RULES: tuple[Rule, ...] = (
     latency,
     *SUSPICION,
 )
+ADVICE: tuple[Rule, ...] = (backbone_suffices,)
 
 
 def _suspicion(name: str, what: str, pairs: Sequence[tuple[BatchFigures, Interval]], otherwise: str) -> Check:

@@ -30,6 +30,13 @@ def request_key(task: str) -> str:
     return f"runs/{task}/finetune.json"
 
 
+def settle(objects: Objects, task: str, request: str) -> None:
+    """Take back the request of this id, which a run fulfilled; one that came since stays."""
+    found = request_for(task, objects)
+    if found is not None and found["id"] == request:
+        objects.delete(request_key(task))
+
+
 def backbone_of(task: Task, objects: Objects, champion: str | None) -> str | None:
     """Return the digest of the backbone that a run embeds and trains with; None where it was never exported.
 

@@ -79,7 +79,7 @@ def conclude(
     if unfinished:
         served = (run.find("train") or {}).get("champion")
         _complete([RunFolder(run.objects, run.task, other) for other in unfinished], task(), catalog(), registry(), served)
-    if not _left_over(run):
+    if not _left_over(run) and _settled(run, outcome):
         _conclude(run, unfinished, task())
     run.write("outcome", {**facts, "recorded": True})
     return outcome
@@ -111,6 +111,19 @@ def _left_over(run: RunFolder) -> bool:
     if not judged or judged["verdict"]["outcome"] != "hold":
         return False
     return set(run.read("train")["batches"]) > set(judged["verdict"]["batches"])
+
+
+def _settled(run: RunFolder, outcome: Outcome) -> bool:
+    """Take back the request that this run fulfilled; False where a held batch had a part in that, so that it is done again."""
+    request = (run.find("finetune") or {}).get("request")
+    if request is None:
+        return True
+    if outcome.name == "held":
+        return False
+    from perennial.learning.tuned import settle
+
+    settle(run.objects, run.task, request)
+    return True
 
 
 def _conclude(run: RunFolder, unfinished: Sequence[str], task: "Task") -> None:
