@@ -1,8 +1,10 @@
 """Compile a pipeline: ``python -m pipelines compile --output continual.yaml``."""
 
 import argparse
+import sys
 from pathlib import Path
 
+from perennial.errors import PerennialError
 from perennial.settings import Settings
 from pipelines.compile import compile_pipeline
 
@@ -13,7 +15,12 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     compile_command = commands.add_parser("compile", help="write the pipeline as YAML, the same bytes each time")
     compile_command.add_argument("--output", type=Path, required=True, metavar="FILE")
-    compile_pipeline(parser.parse_args().output, Settings.load())
+    arguments = parser.parse_args()
+    try:
+        compile_pipeline(arguments.output, Settings.load())
+    except PerennialError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The loop: scrape what is new, learn it, deploy what passes, and record how it ended.
 
-Conditions stand on pods with a single return value: kfp.local can't resolve a named output in a condition. The ways are spelt
-out: on a cluster a ParallelFor inside an ExitHandler fails, and so would a pod that waits for one in a way not taken.
+Conditions stand on what a pod returns: kfp.local can't resolve another output in a condition. The ways are spelt out: what waits
+for a ParallelFor is refused on clusters, and a pod that waits for a way not taken would never start.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from kfp import dsl
 from components.deploy import deploy
 from components.embed import embed
 from components.export import export
+from components.finetune import finetune
 from components.learn import learn
 from components.record import record
 from components.scrape import scrape
@@ -48,5 +49,7 @@ def pipeline(fit: Callable[[Pod], Pod] = as_it_is) -> Any:
                     learn_and_deploy(*(fit(embed(task=task, run=run, shard=shard, of=SHARDS)) for shard in range(SHARDS)))
                 with dsl.If(scraped.output == "export", name="new-backbone"):
                     learn_and_deploy(fit(export(task=task, run=run)))
+                with dsl.If(scraped.output == "finetune", name="finetuned-backbone"):
+                    learn_and_deploy(fit(finetune(task=task, run=run)))
 
     return continual

@@ -8,7 +8,10 @@ from perennial.settings import Settings
 
 STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ALLOW_HTTP", "PERENNIAL_STORE")
 MLFLOW = ("PERENNIAL_MLFLOW", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
-"""Keys of the Secrets perennial-store and perennial-mlflow, and the variables of the same names. Whole connections, addresses too: older KFP back ends give pods Secrets but no ConfigMaps."""
+"""Keys of the Secrets perennial-store and perennial-mlflow, and the variables of the same names.
+
+They hold whole connections, addresses too: older KFP back ends give pods Secrets but no ConfigMaps.
+"""
 
 USER = 10001
 """User and group of the images."""
@@ -32,6 +35,7 @@ NEEDS = {
     "scrape": Needs(cpu=("100m", "2"), memory=("256Mi", "2Gi"), timeout_s=6 * HOUR),
     "embed": Needs(cpu=("250m", "4"), memory=("512Mi", "4Gi"), timeout_s=6 * HOUR),
     "export": Needs(cpu=("250m", "4"), memory=("1Gi", "8Gi"), timeout_s=6 * HOUR, image="perennial-train"),
+    "finetune": Needs(cpu=("500m", "8"), memory=("2Gi", "32Gi"), timeout_s=24 * HOUR, image="perennial-train", gpu=True),
     "learn": Needs(cpu=("250m", "4"), memory=("512Mi", "8Gi"), timeout_s=6 * HOUR, mlflow=True),
     "deploy": Needs(cpu=("250m", "2"), memory=("512Mi", "4Gi"), timeout_s=HOUR, mlflow=True),
     "record": Needs(cpu=("100m", "1"), memory=("256Mi", "2Gi"), timeout_s=HOUR, mlflow=True),

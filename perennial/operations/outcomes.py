@@ -48,7 +48,7 @@ def outcome_of(run: RunFolder, why: Why = nobody_knows) -> Outcome:
         return Outcome(deployed["outcome"].replace("_", " "), deployed["sentence"])
     if judged and judged["verdict"]["outcome"] != "promote":
         return Outcome({"refuse": "refused", "hold": "held"}[judged["verdict"]["outcome"]], judged["sentence"])
-    return Outcome("failed", f"{_missing(run)}: {why() or 'the step ended without a result'}")
+    return Outcome("failed", why() or f"{_missing(run)}: the step ended without a result")
 
 
 def _missing(run: RunFolder) -> str:

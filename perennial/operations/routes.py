@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from perennial.catalog.catalog import Catalog
 from perennial.deployment.champion import served_digest
-from perennial.learning.tuned import backbone_of
+from perennial.learning.tuned import backbone_of, wanted
 from perennial.operations.ways import Way
 from perennial.task import Task
 
@@ -28,5 +28,7 @@ def route(task: Task, catalog: Catalog) -> Route:
     labelled = catalog.labelled(task.name)["image"].to_pylist()
     if backbone is None:
         return Route("export", None, len(labelled))
+    if wanted(task, catalog.objects):
+        return Route("finetune", backbone, len(labelled))
     images = len(catalog.without_embedding(backbone, labelled))
     return Route("fan-out" if images > task.shard_images else "learn", backbone, images)
