@@ -39,13 +39,14 @@ class RunView:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bars.stop()
 
-    def __call__(self, step: str, kind: str, text: str) -> None:
-        """Show one line of a step: its kind is progress, done or error."""
-        began = self._began.setdefault(step, time.monotonic())
+    def __call__(self, step: str, kind: str, text: str, at: float | None = None) -> None:
+        """Show one line of a step: its kind is progress, done or error; ``at``, in seconds, is when it came, if not now."""
+        at = time.monotonic() if at is None else at
+        began = self._began.setdefault(step, at)
         if kind == "progress":
             self._progress(step, text)
         elif kind == "done":
-            console.print(f"  {step:<9} {text}  [dim]{time.monotonic() - began:.1f} s[/dim]")
+            console.print(f"  {step:<9} {text}  [dim]{at - began:.1f} s[/dim]")
             del self._began[step]  # another pod may do another part of it
 
     def _progress(self, step: str, text: str) -> None:
