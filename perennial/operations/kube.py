@@ -9,6 +9,7 @@ from perennial.errors import ClusterError, ClusterUnavailable
 
 Document = dict[str, Any]
 _TIMEOUT_S = 10
+_MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 class Refused(ClusterError):
@@ -74,6 +75,10 @@ class Kube:
         """Send a document and return the answer; raises as :meth:`get`."""
         return dict(json.loads(self._call("POST", path, {}, document)))
 
+    def patch(self, path: str, document: Document) -> Document:
+        """Merge a document into what lies at a path and return the outcome; raises as :meth:`get`."""
+        return dict(json.loads(self._call("PATCH", path, {}, document)))
+
     def _call(self, verb: str, path: str, query: Mapping[str, str], body: Document | None = None) -> bytes:
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
@@ -82,7 +87,7 @@ class Kube:
             answer = self._client.call_api(
                 f"{path}?{urlencode(query)}" if query else path,
                 verb,
-                header_params={"Accept": "application/json, */*"},
+                header_params={"Accept": "application/json, */*"} | (_MERGE if verb == "PATCH" else {}),
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,

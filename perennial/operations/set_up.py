@@ -119,7 +119,7 @@ def _secrets(cluster: ClusterSecrets, settings: Settings, config: Values, own_bu
 
 
 def _refuse_missing(cluster: ClusterSecrets, namespace: str, wanted: Wanted) -> None:
-    there = cluster.read(namespace, wanted.name) or {}
+    there = cluster.read(namespace, wanted.name)
     missing = [key for key in wanted.made if not there.get(key)]
     if missing:
         raise ClusterError(

@@ -6,14 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 from typing import Any
 
-from kubernetes.client import ApiException
+from perennial.operations.kube import Document, Refused
 
 
 class FakeApi:
-    """The part of CoreV1Api that set-up calls; ``denied`` holds verbs that are refused."""
+    """The part of Kube that set-up calls; ``denied`` holds verbs that are refused."""
 
     def __init__(self, config: dict[str, str]) -> None:
         self.config = config
@@ -23,40 +22,37 @@ class FakeApi:
         self.denied: set[str] = set()
         self.written: list[str] = []
 
-    def read_namespaced_config_map(self, name: str, namespace: str, **_: Any) -> Any:
-        return SimpleNamespace(data=self.config)
-
-    def read_namespaced_service_account(self, name: str, namespace: str, **_: Any) -> Any:
+    def get(self, path: str) -> Document:
+        _, _, _, _, namespace, kind, name = path.split("/")
+        if kind == "configmaps":
+            return {"data": self.config}
         if (namespace, name) not in self.accounts:
-            raise refusal(404, f'serviceaccounts "{name}" not found')
-        return SimpleNamespace(metadata=SimpleNamespace(uid=self.accounts[namespace, name]))
+            raise Refused(f'Kubernetes refused GET {path}: serviceaccounts "{name}" not found.', 404)
+        return {"metadata": {"uid": self.accounts[namespace, name]}}
 
-    def read_namespaced_secret(self, name: str, namespace: str, **_: Any) -> Any:
+    def find(self, path: str) -> Document | None:
+        _, _, _, _, namespace, _, name = path.split("/")
         if (namespace, name) not in self.secrets:
-            raise refusal(404, f'secrets "{name}" not found')
+            return None
         data = {key: base64.b64encode(value.encode()).decode() for key, value in self.secrets[namespace, name].items()}
-        owners = [SimpleNamespace(uid=uid) for uid in self.owners.get((namespace, name), [])]
-        return SimpleNamespace(data=data, metadata=SimpleNamespace(owner_references=owners))
+        owners = [{"uid": uid} for uid in self.owners.get((namespace, name), [])]
+        return {"data": data, "metadata": {"ownerReferences": owners}}
 
-    def create_namespaced_secret(self, namespace: str, body: dict[str, Any], **_: Any) -> None:
+    def post(self, path: str, document: Document) -> Document:
         if "create" in self.denied:
-            raise refusal(403, 'secrets is forbidden: User "system:serviceaccount:perennial:set-up" cannot create resource')
-        self._write(body["metadata"]["name"], namespace, body)
+            raise Refused(f"Kubernetes refused POST {path}: User set-up cannot create resource.", 403)
+        return self._write(document["metadata"]["name"], path.split("/")[4], document)
 
-    def patch_namespaced_secret(self, name: str, namespace: str, body: dict[str, Any], **_: Any) -> None:
-        self._write(name, namespace, body)
+    def patch(self, path: str, document: Document) -> Document:
+        _, _, _, _, namespace, _, name = path.split("/")
+        return self._write(name, namespace, document)
 
-    def _write(self, name: str, namespace: str, body: dict[str, Any]) -> None:
+    def _write(self, name: str, namespace: str, document: Document) -> Document:
         self.written.append(name)
-        self.secrets.setdefault((namespace, name), {}).update(body["stringData"])
-        if "ownerReferences" in body["metadata"]:
-            self.owners[namespace, name] = [owner["uid"] for owner in body["metadata"]["ownerReferences"]]
-
-
-def refusal(status: int, message: str) -> ApiException:
-    error = ApiException(status=status, reason="refused")
-    error.body = json.dumps({"message": message})
-    return error
+        self.secrets.setdefault((namespace, name), {}).update(document["stringData"])
+        if "ownerReferences" in document["metadata"]:
+            self.owners[namespace, name] = [owner["uid"] for owner in document["metadata"]["ownerReferences"]]
+        return document
 
 
 @contextmanager

@@ -90,13 +90,13 @@ def test_keys_of_a_bucket_of_ones_own_are_not_made_up(api: FakeApi) -> None:
 
 def test_a_refused_right_is_named(api: FakeApi) -> None:
     api.denied.add("create")
-    with pytest.raises(ClusterError, match=r"Writing the Secret perennial/postgres was refused: .*set-up.* cannot create"):
+    with pytest.raises(ClusterError, match=r"POST /api/v1/namespaces/perennial/secrets: .*cannot create.* Apply the manifests"):
         done(api)
 
 
 def test_a_missing_account_is_named(api: FakeApi) -> None:
     api.accounts.clear()
-    with pytest.raises(ClusterError, match=r'kubeflow/perennial-pipeline failed: serviceaccounts "perennial-pipeline" not found'):
+    with pytest.raises(ClusterError, match=r'serviceaccounts "perennial-pipeline" not found\. Apply the manifests'):
         done(api)
 
 
