@@ -6,7 +6,15 @@ from typing import Any
 
 from perennial.settings import Settings
 
-STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ALLOW_HTTP", "PERENNIAL_STORE")
+STORE = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_ALLOW_HTTP",
+    "PERENNIAL_STORE",
+    "PERENNIAL_ENDPOINT_URL",
+)
 MLFLOW = ("PERENNIAL_MLFLOW", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 """Keys of the Secrets perennial-store and perennial-mlflow, and the variables of the same names.
 
@@ -58,6 +66,7 @@ def fit_for(settings: Settings) -> Callable[[Any], Any]:
         pod.set_container_image(f"{settings.images}{needs.image}:{version}")
         _bound(pod, needs)
         _let_in(pod, needs)
+        pod.set_env_variable("PERENNIAL_KFP_NAMESPACE", settings.kfp_namespace)
         if needs.gpu and settings.accelerator:
             _accelerate(pod, settings.accelerator)
         return pod

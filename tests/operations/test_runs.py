@@ -58,6 +58,13 @@ def test_a_killed_run_is_gone_on_with(settled: Runs) -> None:
     assert settled() is True
 
 
+def test_a_second_attempt_of_a_run_goes_on(settled: Runs, objects: Objects) -> None:
+    """The first one may have taken images in before it was killed; the second finds nothing new."""
+    run = RunFolder(objects, "walls", "twice")
+    begin(run)
+    assert goes_on(run, TASK, new_images=0, unfinished=begin(run)) is True
+
+
 def test_a_changed_gate_goes_on_but_a_changed_schedule_does_not(settled: Runs) -> None:
     assert settled(TASK.model_copy(update={"schedule": "0 0 0 * * *"})) is False
     assert settled(TASK.model_copy(update={"classes": ("a", "b", "c")})) is True
