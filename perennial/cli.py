@@ -81,7 +81,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Scrape, label, embed, train, evaluate, gate and deploy, here."""
-    from pipelines.schedule import interval, repeat
+    from pipelines.repeat import interval, repeat
 
     settings, loaded = _load(task)
     if every:

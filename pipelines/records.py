@@ -18,7 +18,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Recurring:
-    """A recurring run as the server keeps it; ``params`` are the run's arguments."""
+    """A recurring run as the server keeps it; ``params`` are its runs' arguments, ``alone`` that they neither overlap nor catch up."""
 
     id: str
     name: str
@@ -27,6 +27,8 @@ class Recurring:
     params: dict[str, Any]
     version: str
     account: str
+    alone: bool = True
+    experiment: str = ""
     created: datetime | None = None
 
 
@@ -60,6 +62,8 @@ def recurring_record(found: Any) -> Recurring:
         params=dict(found.runtime_config.parameters or {}) if found.runtime_config else {},
         version=reference.pipeline_version_id if reference else "",
         account=found.service_account or "",
+        alone=int(found.max_concurrency or 0) == 1 and bool(found.no_catchup),
+        experiment=found.experiment_id or "",
         created=found.created_at,
     )
 
