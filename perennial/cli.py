@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from perennial import __version__
+from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
-from perennial.errors import EndpointError, PerennialError, TaskError
+from perennial.errors import EndpointError, PerennialError, SettingsError, TaskError
 from perennial.settings import Settings
 from perennial.task import Task, load_task
 from perennial.terminal import RunView, console, show
@@ -33,6 +34,10 @@ app.add_typer(catalog_app, name="catalog")
 app.add_typer(review_app, name="review")
 
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task's name, or the path of its YAML file.")]
+Package = Annotated[
+    Path | None, typer.Option("--package", metavar="FILE", help="A compiled pipeline to take, instead of compiling it now.")
+]
+Stuck = Annotated[str, typer.Option("--stuck", metavar="TIME", help="How long a pod may be unable to start: 90s, 5m.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
 
 
@@ -78,12 +83,23 @@ def run(
     task: TaskName,
     every: Annotated[str, typer.Option(metavar="TIME", help="Go on, a run each TIME: 30m, 6h, 1d.")] = "",
     serve: Annotated[bool, typer.Option("--serve", help="Serve the endpoint afterwards.")] = False,
+    on_cluster: Annotated[bool, typer.Option("--cluster", help="Start it on the cluster instead.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="With --cluster: follow it to its end.")] = False,
+    package: Package = None,
+    stuck: Stuck = "5m",
     as_json: Json = False,
 ) -> None:
-    """Scrape, label, embed, train, evaluate, gate and deploy, here."""
+    """Scrape, label, embed, train, evaluate, gate and deploy, here or on the cluster."""
     from pipelines.repeat import interval, repeat
 
     settings, loaded = _load(task)
+    if on_cluster:
+        if every or serve:
+            raise SettingsError("--every and --serve are for runs on this machine: on the cluster, use 'perennial schedule'.")
+        cluster.run(loaded, settings, package, wait=wait, stuck_s=interval(stuck), as_json=as_json)
+        return
+    if wait or package:
+        raise SettingsError("--wait and --package are for runs on the cluster: add --cluster.")
     if every:
         repeat(lambda: _run_once(loaded, settings), interval(every))
     ended = _run_once(loaded, settings)
@@ -91,6 +107,34 @@ def run(
         _print(ended)
     if serve:
         _serve(loaded, settings)
+
+
+@app.command()
+def follow(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The id of a run on the cluster.")],
+    stuck: Stuck = "5m",
+    as_json: Json = False,
+) -> None:
+    """Follow the steps of a run on the cluster to its end."""
+    from pipelines.repeat import interval
+
+    cluster.follow(run, Settings.load(), stuck_s=interval(stuck), as_json=as_json)
+
+
+@app.command()
+def schedule(
+    task: Annotated[str, typer.Argument(metavar="[TASK]", help="Without one, list what is scheduled.")] = "",
+    package: Package = None,
+    pause: Annotated[bool, typer.Option("--pause", help="Start nothing until it is scheduled again.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the recurring run away.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the cluster run a task as often as its file says."""
+    if not task:
+        cluster.list_schedules(Settings.load(), as_json=as_json)
+        return
+    settings, loaded = _load(task)
+    cluster.schedule(loaded, settings, package, pause=pause, remove=remove, as_json=as_json)
 
 
 @app.command()

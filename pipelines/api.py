@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ PIPELINE = "perennial-continual"
 ACCOUNT = "perennial-pipeline"
 """Service account of all steps on a cluster."""
 _PAGE = 100
+_ERRNO = re.compile(r"\[Errno -?\d+\] (?P<text>[^\"')]+)")
 _TIMEOUT_S = 10.0
 
 
@@ -150,10 +152,15 @@ class PipelinesApi:
         with self._asked():
             self._client.delete_recurring_run(recurring)
 
-    def version_name(self, version: str) -> str:
-        """Return the name of one of the pipeline's uploaded packages."""
-        with self._asked():
-            return str(self._client.get_pipeline_version(self._client.get_pipeline_id(PIPELINE), version).display_name)
+    def version_name(self, recurring: Recurring) -> str:
+        """Return the name of the package that a recurring run runs, empty where it was deleted."""
+        try:
+            with self._asked():
+                return str(self._client.get_pipeline_version(recurring.pipeline, recurring.version).display_name)
+        except ClusterUnavailable:
+            raise
+        except ClusterError:
+            return ""
 
     def _version_named(self, pipeline: str, name: str) -> str:
         wanted = json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})
@@ -199,7 +206,9 @@ class PipelinesApi:
                 raise ClusterError(f"Kubeflow Pipelines at {self.url} refused: {_said(error)}") from None
 
     def _away(self, error: Exception) -> ClusterUnavailable:
-        reason = " ".join(str(error).split())
+        said = " ".join(str(error).split())
+        errno = _ERRNO.search(said)
+        reason = errno["text"].lower() if errno else said
         return ClusterUnavailable(
             f"Kubeflow Pipelines doesn't answer at {self.url} (PERENNIAL_KFP): {reason}. From outside the cluster, run "
             f"'{self._forward}' first."

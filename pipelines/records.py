@@ -18,13 +18,17 @@ class Version:
 
 @dataclass(frozen=True)
 class Recurring:
-    """A recurring run as the server keeps it; ``params`` are its runs' arguments, ``alone`` that they neither overlap nor catch up."""
+    """A recurring run as the server keeps it.
+
+    ``params`` are its runs' arguments; ``alone`` says that its runs neither overlap nor make up for missed ones.
+    """
 
     id: str
     name: str
     enabled: bool
     cron: str
     params: dict[str, Any]
+    pipeline: str
     version: str
     account: str
     alone: bool = True
@@ -60,6 +64,7 @@ def recurring_record(found: Any) -> Recurring:
         enabled=found.status == "ENABLED",
         cron=trigger.cron if trigger else "",
         params=dict(found.runtime_config.parameters or {}) if found.runtime_config else {},
+        pipeline=reference.pipeline_id if reference else "",
         version=reference.pipeline_version_id if reference else "",
         account=found.service_account or "",
         alone=int(found.max_concurrency or 0) == 1 and bool(found.no_catchup),

@@ -82,6 +82,31 @@ def schedule(task: Task, settings: Settings, given: Path | None = None, *, pause
     return reconcile(api, Wanted(name, api.experiment(name), task.schedule, version, arguments(task), enabled))
 
 
+def schedules(settings: Settings) -> list[dict[str, Any]]:
+    """Return what is scheduled: task, cron, whether it is on, the pipeline's version and the latest run.
+
+    Raises as :func:`schedule`.
+    """
+    api = PipelinesApi(settings)
+    prefix = experiment_name("")
+    rows = []
+    for one in (one for one in api.recurring() if one.name.startswith(prefix)):
+        last = next((run for run in api.runs(one.experiment) if run.recurring == one.id), None)
+        facts = {
+            "task": one.name.removeprefix(prefix),
+            "cron": one.cron,
+            "on": one.enabled,
+            "version": api.version_name(one),
+        }
+        ran = (
+            {"run": last.id, "state": last.state, "started": last.created}
+            if last
+            else {"run": None, "state": None, "started": None}
+        )
+        rows.append({**facts, **ran})
+    return rows
+
+
 def reconcile(server: Server, wanted: Wanted) -> Scheduled:
     """Look and put right until a look finds nothing to do; what another process does meanwhile is seen at the next look."""
     states = []
@@ -99,7 +124,10 @@ def reconcile(server: Server, wanted: Wanted) -> Scheduled:
 
 
 def remove(task: str, settings: Settings) -> Scheduled:
-    """Delete a task's recurring run: state is removed, paused where a run of it is under way, or none; raises as :func:`schedule`."""
+    """Delete a task's recurring run: state is removed, or paused where a run of it is under way, or none.
+
+    Raises as :func:`schedule`.
+    """
     api = PipelinesApi(settings)
     return take_away(api, experiment_name(task), api.experiment(experiment_name(task)))
 

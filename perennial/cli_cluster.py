@@ -1,0 +1,92 @@
+"""The bodies of the commands that act on a cluster."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from perennial.settings import Settings
+from perennial.task import Task
+from perennial.terminal import RunView, console, show
+
+_INTERRUPTED = 130
+_STATES = {
+    "created": "is scheduled now",
+    "updated": "is scheduled anew",
+    "resumed": "is scheduled again",
+    "paused": "is paused",
+    "unchanged": "is scheduled as before",
+    "removed": "is scheduled no more",
+    "none": "was not scheduled",
+}
+
+
+def run(task: Task, settings: Settings, package: Path | None, *, wait: bool, stuck_s: float, as_json: bool) -> None:
+    """Start a run on the cluster, and follow it where ``wait`` says so."""
+    from pipelines.cluster import start
+
+    started = start(task, settings, package)
+    console.print(f"Run {started} of task {task.name} is started.", markup=False)
+    if wait:
+        follow(started, settings, stuck_s=stuck_s, as_json=as_json, own=True)
+        return
+    console.print(f"Follow it: perennial follow {started}", markup=False)
+    if as_json:
+        _print({"run": started})
+
+
+def follow(run: str, settings: Settings, *, stuck_s: float, as_json: bool, own: bool = False) -> None:
+    """Show a run's steps until it ends; a stuck one is ended where it is our ``own``. Ctrl-C leaves it alone."""
+    from pipelines.cluster import follow as watch
+
+    try:
+        with RunView() as view:
+            ended = watch(run, settings, view, _notice, stuck_s=stuck_s, end_stuck=own)
+    except KeyboardInterrupt:
+        console.print(f"The run goes on. Follow it again: perennial follow {run}", markup=False)
+        raise typer.Exit(_INTERRUPTED) from None
+    console.print(f"{ended.outcome}: {ended.sentence}", markup=False)
+    if as_json:
+        _print({"run": ended.run, "outcome": ended.outcome, "sentence": ended.sentence})
+
+
+def schedule(task: Task, settings: Settings, package: Path | None, *, pause: bool, remove: bool, as_json: bool) -> None:
+    """Bring a task's recurring run in line with its file, or take it away."""
+    from pipelines import schedules
+
+    became = schedules.remove(task.name, settings) if remove else schedules.schedule(task, settings, package, pause=pause)
+    if as_json:
+        _print({"task": task.name, "state": became.state, "cron": task.schedule, "left": list(became.left)})
+        return
+    when = f": {task.schedule} (UTC)" if became.state in ("created", "updated", "resumed", "unchanged") else ""
+    console.print(f"{task.name} {_STATES[became.state]}{when}", markup=False)
+    for run in became.left:
+        console.print(
+            f"The run {run} of the recurring run before is under way, so that one is kept, paused; the next "
+            f"'perennial schedule {task.name}' after its end takes it away.",
+            markup=False,
+        )
+
+
+def list_schedules(settings: Settings, *, as_json: bool) -> None:
+    """Print what is scheduled."""
+    from pipelines.schedules import schedules
+
+    found = schedules(settings)
+    if as_json:
+        _print(found)
+        return
+    rows = [
+        (one["task"], one["cron"], "on" if one["on"] else "paused", one["version"], one["state"], one["started"], one["run"])
+        for one in found
+    ]
+    show(("task", "cron (UTC)", "state", "version", "last run", "started", "id"), rows)
+
+
+def _notice(sentence: str) -> None:
+    console.print(sentence, markup=False)
+
+
+def _print(facts: Any) -> None:
+    typer.echo(json.dumps(facts, indent=2, default=str))
