@@ -10,7 +10,7 @@ from perennial.errors import RegistryError, RegistryUnavailable
 _USERS = "/api/2.0/mlflow/users"
 _POLL_S = 2.0
 _TIMEOUT_S = 30
-_REFUSED = (401, 403)
+_UNKNOWN = 401
 
 
 def set_up_users(
@@ -39,7 +39,7 @@ def set_up_users(
     with httpx.Client(base_url=uri.rstrip("/"), timeout=_TIMEOUT_S) as client:
         _wait(client, uri, wait_s)
         try:
-            if not _lets_in(client, *admin):
+            if not _lets_in(client, uri, *admin):
                 raise RegistryError(
                     f"MLflow at {uri} refuses its administrator '{admin[0]}'. If the Secret mlflow-admin was changed, "
                     "restart MLflow, which then takes it over; else correct the Secret."
@@ -51,7 +51,7 @@ def set_up_users(
 
 
 def _bring_in_line(client: httpx.Client, uri: str, admin: tuple[str, str], name: str, password: str) -> str:
-    if _lets_in(client, name, password):
+    if _lets_in(client, uri, name, password):
         return "kept"
     known = client.get(f"{_USERS}/get", params={"username": name}, auth=admin).is_success
     document = {"username": name, "password": password}
@@ -62,17 +62,19 @@ def _bring_in_line(client: httpx.Client, uri: str, admin: tuple[str, str], name:
     )
     if not answer.is_success:
         raise RegistryError(
-            f"MLflow at {uri} refuses the user '{name}' ({answer.status_code}: {' '.join(answer.text.split())[:200]}). "
-            "Correct that user's Secret, and run set-up again."
+            f"MLflow at {uri} refuses the user '{name}' ({_said(answer)}). Correct that user's Secret, and run set-up again."
         )
     return "new password" if known else "made"
 
 
-def _lets_in(client: httpx.Client, name: str, password: str) -> bool:
+def _lets_in(client: httpx.Client, uri: str, name: str, password: str) -> bool:
     answer = client.get(f"{_USERS}/current", auth=(name, password))
-    if answer.status_code not in _REFUSED:
-        answer.raise_for_status()
-    return answer.is_success
+    if answer.is_success or answer.status_code == _UNKNOWN:
+        return answer.is_success
+    raise RegistryError(
+        f"MLflow at {uri} doesn't say who '{name}' is ({_said(answer)}). Check that PERENNIAL_MLFLOW names an MLflow with basic "
+        "auth, by a host name that it answers to."
+    )
 
 
 def _wait(client: httpx.Client, uri: str, wait_s: float) -> None:
@@ -85,6 +87,10 @@ def _wait(client: httpx.Client, uri: str, wait_s: float) -> None:
             if time.monotonic() > deadline:
                 raise _away(uri, error) from None
         time.sleep(_POLL_S)
+
+
+def _said(answer: httpx.Response) -> str:
+    return f"{answer.status_code}: {' '.join(answer.text.split())[:200]}"
 
 
 def _away(uri: str, error: Exception) -> RegistryUnavailable:

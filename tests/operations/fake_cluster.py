@@ -63,7 +63,10 @@ def fake_mlflow(users: dict[str, str]) -> Iterator[str]:
         def do_GET(self) -> None:
             named = self.path.partition("username=")[2]
             known = "current" in self.path or named in users
-            self._answer(200 if self.path == "/health" else 401 if not self._user() else 200 if known else 404)
+            elsewhere = self.path.startswith("/elsewhere/api")
+            self._answer(
+                200 if self.path.endswith("/health") else 404 if elsewhere else 401 if not self._user() else 200 if known else 404
+            )
 
         def do_POST(self) -> None:
             self._write()

@@ -122,6 +122,12 @@ def test_mlflow_that_is_away_is_told(api: FakeApi) -> None:
         done(api)
 
 
+def test_something_else_in_mlflows_place_is_told(api: FakeApi) -> None:
+    api.config["PERENNIAL_MLFLOW"] += "/elsewhere"
+    with pytest.raises(RegistryError, match=r"doesn't say who 'admin' is \(404"):
+        done(api)
+
+
 def test_no_two_secrets_share_a_name() -> None:
     names = [wanted.name for wanted in (*OWN, *PIPELINES)]
     assert len(set(names)) == len(names)
