@@ -1,6 +1,7 @@
 """The command line: one verb for each thing that a user does."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -320,6 +321,7 @@ def dashboard(
         settings = settings.apart(DEMO)
     console.print(f"The dashboard is at http://{settings.host}:{settings.dashboard_port}; Ctrl-C ends it.", markup=False)
     board = start(settings, first)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # in a pod, nothing would end the first process otherwise
     try:
         raise typer.Exit(board.wait())
     except KeyboardInterrupt:
