@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-crash bench lint format lock clean
+.PHONY: demo test test-crash bench lint format lock images clean
 
 demo: $(READY)  ## show the whole loop on the bundled site; ARGS="--no-serve --json", ARGS="--seed 3", ...
 	@$(BIN)/perennial demo $(ARGS)
@@ -27,6 +27,9 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+images:  ## build the container images; BASE=image, IMAGES=ghcr.io/acme/, ONLY=step,train, PUSH=1, ARGS="--network host" for docker build
+	@$(PYTHON) -m components.images build --prefix "$(IMAGES)" $(if $(BASE),--base $(BASE)) $(if $(ONLY),--only $(ONLY)) $(if $(PUSH),--push) -- $(ARGS)
 
 lock: $(READY)  ## resolve again, newest versions that pyproject.toml allows
 	$(BIN)/python locks/resolve.py

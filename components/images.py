@@ -18,7 +18,8 @@ CODE = ("LICENSE", "README.md", "components", "dashboard", "locks", "perennial",
 """What goes into the images that carry code; ``.dockerignore`` names the same."""
 
 BESIDE = {
-    name: ("components/Dockerfile", f"components/entrypoints/{name}", f"locks/{name}.txt") for name in ("mlflow", "postgres")
+    "mlflow": ("components/Dockerfile", "components/entrypoints/serve_mlflow.py", "locks/mlflow.txt"),
+    "postgres": ("components/Dockerfile", "components/entrypoints/serve_postgres.sh"),
 }
 """What goes into the images without code, which therefore keep their tag, and their pods, when only code changes."""
 

@@ -64,7 +64,7 @@ def wait_for_database() -> None:
             reason = " ".join(str(error).split())
         if time.monotonic() > end:
             sys.exit(f"MLflow can't start: its database didn't let it in for {PATIENCE_S} s. {reason}")
-        print(f"Waiting for the database: {reason}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"Waiting for the database: {reason}\n")
         time.sleep(2)
 
 
@@ -79,7 +79,8 @@ def write_auth_config() -> Path:
     }
     path = Path.home() / "basic_auth.ini"
     path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+    path.touch(0o600)
+    with path.open("w") as file:
         config.write(file)
     return path
 
