@@ -342,6 +342,15 @@ def set_up(
     make(Settings.load(), lambda line: console.print(line, markup=False), wait_s=wait, own_bucket=own_bucket)
 
 
+@app.command()
+def doctor(
+    on_cluster: Annotated[bool, typer.Option("--cluster", help="The installation on the cluster, instead of this one.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what is missing or wrong, and what to do about it."""
+    cluster.doctor(Settings.load(), on_cluster=on_cluster, as_json=as_json)
+
+
 def _run_once(task: Task, settings: Settings) -> dict[str, Any]:
     from pipelines.here import run_here
 

@@ -1,6 +1,7 @@
 """The bodies of the commands that act on a cluster."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from perennial.settings import Settings
 from perennial.task import Task
 from perennial.terminal import RunView, console, show
 
+_BAD = 2
 _INTERRUPTED = 130
 _STATES = {
     "created": "is scheduled now",
@@ -82,6 +84,20 @@ def list_schedules(settings: Settings, *, as_json: bool) -> None:
         for one in found
     ]
     show(("task", "cron (UTC)", "state", "version", "last run", "started", "id"), rows)
+
+
+def doctor(settings: Settings, *, on_cluster: bool, as_json: bool) -> None:
+    """Print what is there, missing or wrong; exit code 2 where something has to be done."""
+    from perennial.operations.doctor import examine_cluster, examine_here
+    from pipelines.doctor import examine_pipelines
+
+    checks = [*examine_cluster(settings), *examine_pipelines(settings)] if on_cluster else examine_here(settings)
+    if as_json:
+        _print([asdict(check) for check in checks])
+    else:
+        show(("what", "state", ""), [(check.what, check.state, check.sentence) for check in checks])
+    if any(check.bad for check in checks):
+        raise typer.Exit(_BAD)
 
 
 def _notice(sentence: str) -> None:

@@ -1,7 +1,7 @@
 """What the pipelines' server keeps, as plain records."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "ERROR"})
@@ -52,6 +52,11 @@ class Run:
     def ended(self) -> bool:
         """Whether nothing of it runs any more."""
         return self.state in ENDED
+
+    @property
+    def old(self) -> bool:
+        """Whether it began so long ago that its first pod must have been there."""
+        return self.created is not None and datetime.now(UTC) - self.created > timedelta(minutes=2)
 
 
 def recurring_record(found: Any) -> Recurring:

@@ -1,0 +1,73 @@
+"""What must be on a cluster before Perennial: Kubeflow Pipelines, KServe and a Gateway API implementation."""
+
+from collections.abc import Iterator
+
+from perennial.operations.doctor.check import Check
+from perennial.operations.doctor.installation import workload
+from perennial.operations.kube import Document, Kube
+
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_DEPLOYMENTS = "apis/apps/v1"
+_PIPELINES = ("ml-pipeline", "ml-pipeline-persistenceagent", "ml-pipeline-scheduledworkflow", "workflow-controller")
+_CONTROLLER = "kserve-controller-manager"
+
+
+def pipelines(kube: Kube, namespace: str) -> Iterator[Check]:
+    """Check that what runs pipelines runs itself."""
+    if kube.find(f"{_CRDS}/scheduledworkflows.kubeflow.org") is None:
+        yield Check("Kubeflow Pipelines", "missing", "The cluster knows no recurring runs: install Kubeflow Pipelines.")
+    for name in _PIPELINES:
+        found = kube.find(f"/{_DEPLOYMENTS}/namespaces/{namespace}/deployments/{name}")
+        if found is None:
+            sentence = "isn't there: install Kubeflow Pipelines, or correct PERENNIAL_KFP_NAMESPACE"
+            yield Check(f"{namespace}/{name}", "missing", f"{name} {sentence}.")
+        else:
+            yield workload(kube, found)
+
+
+def kserve(kube: Kube) -> Iterator[Check]:
+    """Check KServe's resource and its controller."""
+    crd = kube.find(f"{_CRDS}/inferenceservices.serving.kserve.io")
+    if crd is None:
+        yield Check("KServe", "missing", "The cluster knows no InferenceService: install KServe.")
+        return
+    everywhere = kube.items(f"/{_DEPLOYMENTS}/deployments", fieldSelector=f"metadata.name={_CONTROLLER}")
+    if not everywhere:
+        yield Check("KServe", "missing", f"There is no Deployment {_CONTROLLER}: install KServe's controller.")
+    for found in everywhere:
+        checked = workload(kube, found)
+        if checked.bad:
+            yield checked
+        else:
+            image = found["spec"]["template"]["spec"]["containers"][0]["image"]
+            yield Check("KServe", "ok", f"serves {', '.join(_versions(crd))}; controller {image}")
+
+
+def gateway(kube: Kube) -> Iterator[Check]:
+    """Check the Gateway API's resources, and that something implements them."""
+    crds = {name: kube.find(f"{_CRDS}/{name}.gateway.networking.k8s.io") for name in ("gateways", "httproutes")}
+    missing = [name for name, crd in crds.items() if crd is None or "v1" not in _versions(crd)]
+    if missing:
+        what = " and ".join(missing)
+        yield Check("Gateway API", "missing", f"The cluster has no {what} of version v1: install the Gateway API's resources.")
+        return
+    notes = ((crds["gateways"] or {}).get("metadata") or {}).get("annotations") or {}
+    version = notes.get("gateway.networking.k8s.io/bundle-version", "of unknown version")
+    classes = kube.items("/apis/gateway.networking.k8s.io/v1/gatewayclasses")
+    accepted = [one["metadata"]["name"] for one in classes if _is(one, "Accepted")]
+    if accepted:
+        yield Check("Gateway API", "ok", f"{version}; GatewayClass {', '.join(accepted)}")
+    elif classes:
+        names = ", ".join(one["metadata"]["name"] for one in classes)
+        yield Check("Gateway API", "wrong", f"No controller accepts the GatewayClass {names}: install or repair one.")
+    else:
+        yield Check("Gateway API", "missing", f"{version} is there, but no GatewayClass: install an implementation.")
+
+
+def _versions(crd: Document) -> list[str]:
+    return [version["name"] for version in crd["spec"]["versions"] if version.get("served")]
+
+
+def _is(document: Document, kind: str) -> bool:
+    conditions = (document.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == kind and one["status"] == "True" for one in conditions)
