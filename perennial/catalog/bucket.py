@@ -1,85 +1,18 @@
-"""The bucket on MinIO: its versions, how long old ones are kept, and a user of its own for each service.
-
-::
-
-    service     reads                                                    writes
-    pipeline    store/                                                   store/
-    server      store/endpoints/ releases/ backbones/ tasks/             nothing
-    dashboard   store/                                                   nothing
-    mlflow      mlflow/                                                  mlflow/
-"""
+"""The bucket on MinIO: its versions, how long old ones are kept, and its users."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from perennial.catalog.access import Keys, Place, policy
 from perennial.errors import StoreError, StoreUnavailable
 
-ARTIFACTS = "mlflow"
-"""Where in the bucket MLflow keeps its artifacts; no other service reads or writes there."""
-
-SERVED = ("endpoints", "releases", "backbones", "tasks")
 OLD_VERSIONS_DAYS = 30
 OLD_LEASES_DAYS = 1
 _TIMEOUT_S = 30
 _POLL_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """A user's name and password for S3."""
-
-    access: str
-    secret: str
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the store lies: the server's URL, the bucket and the store's prefix in it."""
-
-    endpoint: str
-    bucket: str
-    prefix: str
-
-    @classmethod
-    def of(cls, endpoint: str, store: str) -> "Place":
-        """Read a store's URL, such as ``s3://perennial/store``.
-
-        Raises:
-            StoreError: it is no bucket's with a prefix, or the endpoint is no URL.
-        """
-        parts, server = urlsplit(store), urlsplit(endpoint)
-        prefix = parts.path.strip("/")
-        if parts.scheme != "s3" or not parts.netloc or not prefix or prefix.split("/")[0] == ARTIFACTS:
-            raise StoreError(
-                f"The store '{store}' can't be set up: PERENNIAL_STORE must be s3://BUCKET/PREFIX, with another prefix than "
-                f"{ARTIFACTS}."
-            )
-        if server.scheme not in ("http", "https") or not server.netloc:
-            raise StoreError(f"The S3 endpoint '{endpoint}' is no URL: set AWS_ENDPOINT_URL to http://HOST:PORT or https://HOST.")
-        return cls(endpoint, parts.netloc, prefix)
-
-
-def policy(place: Place, service: str) -> dict[str, Any]:
-    """Return what a service may do, as an S3 policy; ``service`` is one of those in this module's table."""
-    store = (f"{place.prefix}/",)
-    served = tuple(f"{place.prefix}/{name}/" for name in SERVED)
-    folders = {"pipeline": store, "server": served, "dashboard": store, "mlflow": (f"{ARTIFACTS}/",)}[service]
-    bucket = f"arn:aws:s3:::{place.bucket}"
-    actions = ["s3:GetObject"]
-    if service in ("pipeline", "mlflow"):
-        actions += ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            _allow(["s3:GetBucketLocation"], [bucket]),
-            _allow(["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": [f"{folder}*" for folder in folders]}}),
-            _allow(actions, [f"{bucket}/{folder}*" for folder in folders]),
-        ],
-    }
 
 
 def set_up_bucket(
@@ -207,8 +140,3 @@ def _short(error: Exception) -> str:
         getattr(error, "reason", None) or getattr(error, "message", None) or error
     )  # what is behind urllib3's and S3's own words
     return " ".join(str(told).split())[:200]
-
-
-def _allow(actions: list[str], resources: list[str], condition: dict[str, Any] | None = None) -> dict[str, Any]:
-    statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
-    return statement | ({"Condition": condition} if condition else {})

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from perennial.catalog.bucket import Keys, Place, set_up_bucket
+from perennial.catalog.access import Keys, Place
+from perennial.catalog.bucket import set_up_bucket
 from perennial.errors import ClusterError
 from perennial.operations.cluster_secrets import CONFIG, ClusterSecrets, Values, random_password
 from perennial.operations.mlflow_users import set_up_users

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from perennial.catalog.bucket import Keys, Place, policy, set_up_bucket
+from perennial.catalog.access import Keys, Place, policy
+from perennial.catalog.bucket import set_up_bucket
 from perennial.catalog.objects import Objects
 from perennial.errors import StoreError, StoreReadOnly, StoreUnavailable
 
