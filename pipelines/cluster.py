@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from perennial.errors import ClusterError, ClusterUnavailable, StepFailed
+from perennial.operations.pods import RunPods
 from perennial.settings import Settings
 from perennial.task import Task, task_text
 from pipelines.api import PipelinesApi
 from pipelines.package import package
 from pipelines.records import Run, Version
-from pipelines.seen import Seen, TimedListener
+from pipelines.seen import Seen, TimedListener, no_lines
 
 STUCK_S = 300
 """Seconds after which a pod that can't start ends the wait for its run."""
@@ -86,7 +87,7 @@ def follow(
         ClusterError: a pod can't start, or the cluster went away.
     """
     api = PipelinesApi(settings)
-    seen = Seen(run, settings.kfp_namespace, listener, notice)
+    seen = Seen(run, _pods(settings, notice), listener, notice)
     away = time.monotonic()
     while True:
         try:
@@ -102,6 +103,14 @@ def follow(
         if seen.stuck_for() > stuck_s:
             raise ClusterError(_stuck(api, found, seen, stuck_s, end_stuck))
         time.sleep(_POLL_S)
+
+
+def _pods(settings: Settings, notice: Callable[[str], None]) -> RunPods | None:
+    try:
+        return RunPods(settings.kfp_namespace)
+    except ClusterError as error:
+        notice(no_lines(error))
+        return None
 
 
 def _ended(run: Run, seen: Seen) -> Followed:

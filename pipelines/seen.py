@@ -24,9 +24,11 @@ class Seen:
     pod can't start or died; each is empty until it is known.
     """
 
-    def __init__(self, run: str, namespace: str, listener: TimedListener, notice: Callable[[str], None]) -> None:
+    def __init__(self, run: str, pods: RunPods | None, listener: TimedListener, notice: Callable[[str], None]) -> None:
+        """Begin to look at a run; without ``pods``, or once they can't be asked any more, only KFP's states are seen."""
         self.outcome = self.sentence = self.error = self.trouble = ""
         self._run = run
+        self._pods = pods
         self._listener = listener
         self._notice = notice
         self._read: dict[str, int] = {}
@@ -35,10 +37,6 @@ class Seen:
         self._once: set[str] = set()
         self._states: dict[str, str] = {}
         self._stuck_since: float | None = None
-        try:
-            self._pods: RunPods | None = RunPods(namespace)
-        except ClusterError as error:
-            self._without_pods(error)
 
     def look(self, run: Run) -> None:
         """Take in what is new."""
@@ -46,7 +44,8 @@ class Seen:
             try:
                 self._look_at_pods(self._pods)
             except ClusterError as error:
-                self._without_pods(error)
+                self._pods = None
+                self._notice(no_lines(error))
         if self._pods is None:
             self._look_at_states(run)
 
@@ -96,6 +95,7 @@ class Seen:
                 self._states[step] = state
                 self._listener(step, *_STATES[state], time.time())
 
-    def _without_pods(self, error: ClusterError) -> None:
-        self._pods = None
-        self._notice(f"What the steps print can't be read: {error} KFP's own states are followed instead.")
+
+def no_lines(error: ClusterError) -> str:
+    """Return the sentence for a cluster whose pods can't be asked."""
+    return f"What the steps print can't be read: {error} KFP's own states are followed instead."

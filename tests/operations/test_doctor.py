@@ -1,0 +1,181 @@
+"""The doctor: what is missing is named, with what to do."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perennial.operations.doctor import Check, examine_here, guarded
+from perennial.operations.doctor.installation import claims, namespace, secrets, store, workloads
+from perennial.operations.doctor.platform import gateway, kserve, pipelines
+from perennial.operations.doctor.rights import rights
+from perennial.operations.kube import Refused
+from perennial.operations.set_up import OWN, PIPELINES
+from perennial.settings import Settings
+
+Document = dict[str, Any]
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+class FakeKube:
+    """A cluster that holds these documents by their paths; accounts may do what ``allowed`` says, as "account verb resource"."""
+
+    def __init__(self, documents: dict[str, Document] | None = None, allowed: set[str] | None = None) -> None:
+        self.documents = documents or {}
+        self.allowed = allowed or set()
+
+    def find(self, path: str, **query: str) -> Document | None:
+        return self.documents.get(path)
+
+    def items(self, path: str, **query: str) -> list[Document]:
+        return list(self.documents.get(path, {}).get("items", ()))
+
+    def post(self, path: str, document: Document) -> Document:
+        spec = document["spec"]
+        account, act = spec["user"].split(":")[-1], spec["resourceAttributes"]
+        return {"status": {"allowed": f"{account} {act['verb']} {act['resource']}" in self.allowed}}
+
+
+def crd(version: str = "v1", **annotations: str) -> Document:
+    return {"metadata": {"annotations": annotations}, "spec": {"versions": [{"name": version, "served": True}]}}
+
+
+def deployment(name: str, ready: int = 1) -> Document:
+    pod = {"spec": {"containers": [{"image": f"{name}:1"}]}}
+    return {
+        "metadata": {"name": name, "namespace": "perennial"},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": pod},
+        "status": {"readyReplicas": ready},
+    }
+
+
+def bad(checks: Any) -> list[Check]:
+    return [check for check in checks if check.bad]
+
+
+def test_an_empty_cluster_lacks_everything() -> None:
+    kube: Any = FakeKube()
+    found = [*pipelines(kube, "kubeflow"), *kserve(kube), *gateway(kube), *namespace(kube, "perennial")]
+    assert {check.state for check in found} == {"missing"}
+    told = " ".join(check.sentence for check in found)
+    for part in ("install Kubeflow Pipelines", "install KServe", "install the Gateway API", "apply the manifests"):
+        assert part in told
+
+
+def test_a_gateway_class_that_nobody_accepts_is_named() -> None:
+    documents = {f"{CRDS}/{name}.gateway.networking.k8s.io": crd() for name in ("gateways", "httproutes")}
+    classes = {"items": [{"metadata": {"name": "edge"}, "status": {"conditions": [{"type": "Accepted", "status": "Unknown"}]}}]}
+    kube: Any = FakeKube({**documents, "/apis/gateway.networking.k8s.io/v1/gatewayclasses": classes})
+    (check,) = gateway(kube)
+    assert (check.state, "edge" in check.sentence) == ("wrong", True)
+
+
+def test_kserve_and_its_controller() -> None:
+    found = {"items": [deployment("kserve-controller-manager")]}
+    kube: Any = FakeKube({f"{CRDS}/inferenceservices.serving.kserve.io": crd("v1beta1"), "/apis/apps/v1/deployments": found})
+    (check,) = kserve(kube)
+    assert (check.state, check.sentence) == ("ok", "serves v1beta1; controller kserve-controller-manager:1")
+
+
+def all_secrets() -> dict[str, Document]:
+    config = {"PERENNIAL_MLFLOW": "x", "PERENNIAL_STORE": "x"}
+    places = [("perennial", wanted) for wanted in OWN] + [("kubeflow", wanted) for wanted in PIPELINES]
+    made = {
+        f"/api/v1/namespaces/{space}/secrets/{wanted.name}": {
+            "data": dict.fromkeys({*wanted.made, *(key for key in wanted.repeated if key in config)}, "c2VjcmV0")
+        }
+        for space, wanted in places
+    }
+    return {**made, "/api/v1/namespaces/perennial/configmaps/perennial": {"data": config}}
+
+
+def test_secrets_are_named_with_their_keys_and_never_with_values() -> None:
+    documents = all_secrets()
+    kube: Any = FakeKube(documents)
+    found = list(secrets(kube, Settings.load()))
+    assert not bad(found)
+    assert "c2VjcmV0" not in str(found)
+    assert "secret" not in "".join(check.sentence for check in found)
+    del documents["/api/v1/namespaces/kubeflow/secrets/perennial-store"]
+    del documents["/api/v1/namespaces/perennial/secrets/postgres"]["data"]["MLFLOW_DB_PASSWORD"]
+    assert [(check.what, check.state) for check in bad(secrets(kube, Settings.load()))] == [
+        ("Secret perennial/postgres", "wrong"),
+        ("Secret kubeflow/perennial-store", "missing"),
+    ]
+
+
+def test_a_workload_that_is_not_ready_says_why_by_its_pod() -> None:
+    waiting = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
+    pod = {
+        "metadata": {"name": "mlflow-1", "namespace": "perennial"},
+        "spec": {"containers": []},
+        "status": {
+            "phase": "Pending",
+            "containerStatuses": [{"name": "mlflow", "image": "perennial-mlflow:0", "state": waiting}],
+        },
+    }
+    kube: Any = FakeKube(
+        {
+            "/apis/apps/v1/namespaces/perennial/deployments": {"items": [deployment("mlflow", ready=0), deployment("dashboard")]},
+            "/api/v1/namespaces/perennial/pods": {"items": [pod]},
+        }
+    )
+    (check,) = bad(workloads(kube, "perennial"))
+    assert (check.what, check.state) == ("perennial/mlflow", "wrong")
+    assert "perennial-mlflow:0 can't be pulled" in check.sentence
+
+
+def test_a_claim_without_a_volume() -> None:
+    claim = {"metadata": {"name": "data-minio-0"}, "status": {"phase": "Pending"}}
+    kube: Any = FakeKube({"/api/v1/namespaces/perennial/persistentvolumeclaims": {"items": [claim]}})
+    (check,) = claims(kube, "perennial")
+    assert (check.state, "StorageClass" in check.sentence) == ("wrong", True)
+
+
+def test_rights_that_are_missing_and_rights_that_are_too_many() -> None:
+    places = {"kubeflow": ("perennial-pipeline",), "perennial": ("set-up", "mlflow", "dashboard")}
+    accounts = {f"/api/v1/namespaces/{space}/serviceaccounts/{name}": {} for space, names in places.items() for name in names}
+    needed = {
+        "perennial-pipeline create workflowtaskresults",
+        "perennial-pipeline get pods",
+        "perennial-pipeline list pods",
+        "set-up create secrets",
+        "set-up patch secrets",
+    }
+    settings = Settings.load()
+    whole: Any = FakeKube(accounts, needed)
+    assert not bad(rights(whole, settings))
+    less: Any = FakeKube(accounts, needed - {"perennial-pipeline list pods"})
+    (check,) = bad(rights(less, settings))
+    assert "may not list pods in kubeflow" in check.sentence
+    more: Any = FakeKube(accounts, needed | {"mlflow list secrets"})
+    (check,) = bad(rights(more, settings))
+    assert (check.what, "list secrets in perennial" in check.sentence) == ("account perennial/mlflow", True)
+    nobody: Any = FakeKube()
+    assert {check.state for check in rights(nobody, settings)} == {"missing"}
+
+
+def test_what_may_not_be_asked_is_wrong_rather_than_a_crash() -> None:
+    def refuse() -> Any:
+        raise Refused("Kubernetes refused GET secrets: forbidden.", 403)
+
+    assert guarded("Secrets", refuse) == [Check("Secrets", "wrong", "Kubernetes refused GET secrets: forbidden.")]
+
+
+def test_a_bucket_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("ENDPOINT_URL", "http://127.0.0.1:9"), ("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    (check,) = store(Settings.load(store="s3://bucket/state"))
+    assert (check.state, "s3://bucket" in check.sentence) == ("wrong", True)
+    (check,) = store(Settings.load(store=""))
+    assert check.state == "not asked"
+
+
+def test_this_machine(tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path / "state", tasks=tmp_path / "tasks")
+    assert not bad(examine_here(settings))
+    assert not (tmp_path / "state").exists()
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "torn.yaml").write_text("name: torn\nclases: [a]\n")
+    (check,) = bad(examine_here(settings))
+    assert (check.what, "did you mean" in check.sentence) == ("task torn", True)

@@ -1,0 +1,114 @@
+"""Why a pod doesn't run, told from pods as a real cluster described them."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perennial.operations.pod_reasons import reason
+from perennial.operations.pods import RunPods, step_pod
+
+RECORDED = Path(__file__).parent / "pods"
+
+
+def recorded(name: str) -> dict[str, Any]:
+    pod: dict[str, Any] = json.loads((RECORDED / f"{name}.json").read_text())
+    return pod
+
+
+class FakeKube:
+    """A cluster with these pods and logs."""
+
+    def __init__(self, pods: list[dict[str, Any]], logs: dict[str, str] | None = None) -> None:
+        self.pods = pods
+        self.logs = logs or {}
+
+    def items(self, path: str, **query: str) -> list[dict[str, Any]]:
+        return self.pods
+
+    def text(self, path: str, **query: str) -> str:
+        return "".join(f"2026-11-20T21:21:10.1Z {line}\n" for line in self.logs.get(path.split("/")[-2], "").splitlines())
+
+
+def reasons(pods: list[dict[str, Any]], logs: dict[str, str] | None = None) -> list[str]:
+    reader = RunPods("kubeflow", FakeKube(pods, logs))  # type: ignore[arg-type]
+    return reader.reasons(reader.of("a run"))
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("image", ("Step learn", "registry.example/made-up-absent:1", "no such host", "PERENNIAL_IMAGES")),
+        ("no_gpu", ("Step learn", "1 Insufficient nvidia.com/gpu", "PERENNIAL_ACCELERATOR")),
+        ("missing_secret", ("Step learn", "Secret made-up-missing", "namespace kubeflow", "set-up")),
+        ("missing_key", ("Step learn", "Secret made-up-there", "no key absent")),
+        ("out_of_memory", ("Step learn", "killed", "limit of 100M")),
+        ("ended", ("Step learn", "exit code 1", "kubectl -n kubeflow logs perennial-continual-vjfg5")),
+    ],
+)
+def test_each_kind_of_trouble_is_one_sentence_that_names_it(name: str, named: tuple[str, ...]) -> None:
+    (said,) = reasons([recorded(name)])
+    assert all(part in said for part in named), said
+    assert "\n" not in said
+    assert said.endswith(".")
+
+
+def test_a_time_limit_is_named() -> None:
+    said = reason(recorded("late"), "step train")
+    assert said == "step train ran past its time limit of 5 s and was ended; the next run goes on where it stopped."
+
+
+def test_a_workload_that_keeps_ending_names_its_last_log() -> None:
+    said = reason(recorded("crash"), "mlflow")
+    assert said == "mlflow keeps ending with exit code 3; its log: kubectl -n perennial logs crash -c main --previous."
+
+
+def test_a_step_that_told_its_own_error_is_quoted() -> None:
+    pod = recorded("ended")
+    log = "[perennial] train progress: started\n[perennial] train error: The bucket is full. Free some.\nError: exit status 1"
+    assert reasons([pod], {pod["metadata"]["name"]: log}) == ["Step train: The bucket is full. Free some."]
+
+
+def test_of_several_steps_in_a_pod_the_one_under_way_is_named() -> None:
+    pod = recorded("out_of_memory")
+    log = "[perennial] embed progress: started\n[perennial] embed done: fine\n[perennial] train progress: started"
+    (said,) = reasons([pod], {pod["metadata"]["name"]: log})
+    assert said.startswith("Step train was killed")
+
+
+def test_a_child_that_the_node_killed_alone_is_out_of_memory_too() -> None:
+    pod = recorded("ended")
+    (said,) = reasons([pod], {pod["metadata"]["name"]: "F1120 21:23:43.810022      24 main.go:49] failed: signal: killed"})
+    assert "killed: it needed more memory" in said
+
+
+def test_a_later_attempt_that_went_well_ends_the_trouble() -> None:
+    failed, again = recorded("ended"), copy.deepcopy(recorded("ended"))
+    again["metadata"] |= {"name": "second", "creationTimestamp": "2026-11-20T22:00:00Z"}
+    again["status"] = {"phase": "Succeeded"}
+    assert reasons([again, failed]) == []
+    assert len(reasons([failed])) == 1
+
+
+def test_a_pod_that_is_only_starting_is_no_trouble() -> None:
+    pod = recorded("missing_secret")
+    pod["status"]["containerStatuses"] = [{"name": "main", "state": {"waiting": {"reason": "PodInitializing"}}}]
+    assert reasons([pod]) == []
+
+
+@pytest.mark.parametrize(
+    ("node", "step", "driver"),
+    [
+        ("wf-1.root.exit-handler-1.learn.executor", "learn", False),
+        ("wf-1.root.exit-handler-1.learn.executor(1)", "learn", False),
+        ("wf-1.root.exit-handler-1.condition-2.embed-3.executor", "embed-3", False),
+        ("wf-1.root.exit-handler-1.learn-driver", "learn", True),
+        ("wf-1.root-driver", "root", True),
+    ],
+)
+def test_steps_are_known_by_argos_names(node: str, step: str, driver: bool) -> None:
+    pod = recorded("ended")
+    pod["metadata"]["annotations"] = {"workflows.argoproj.io/node-name": node}
+    assert (step_pod(pod).step, step_pod(pod).driver) == (step, driver)
