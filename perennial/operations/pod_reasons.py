@@ -68,7 +68,7 @@ def _waiting(pod: Document, container: Document, who: str) -> str | None:
         image = container.get("image") or _spec(pod, container["name"]).get("image", "?")
         return (
             f"{who} can't start: its image {image} can't be pulled ({_cause(said) or kind}). "
-            "Push it to where the nodes pull from, or correct PERENNIAL_IMAGES and PERENNIAL_TAG."
+            "Push it to where the nodes pull from, or correct its name (PERENNIAL_IMAGES and PERENNIAL_TAG, or the manifests)."
         )
     if kind in _CONFIG:
         return f"{who} can't start: {_config(said, pod['metadata'].get('namespace', ''))}"

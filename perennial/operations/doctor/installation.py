@@ -71,9 +71,9 @@ def workloads(kube: Kube, name: str) -> Iterator[Check]:
             yield Check(f"{name}/{wanted}", "missing", f"{wanted} isn't there: {_APPLY}.")
     yield from (workload(kube, one) for one in found)
     for job in jobs:
-        what, status = f"{name}/{job['metadata']['name']}", job.get("status") or {}
-        done = bool(status.get("succeeded"))
-        yield Check(what, "ok", "done") if done else Check(what, "wrong", _why(kube, job, "It isn't done yet; wait for it."))
+        about, done = job["metadata"]["name"], bool((job.get("status") or {}).get("succeeded"))
+        waits = f"It isn't done yet; its log: kubectl -n {name} logs job/{about}."
+        yield Check(f"{name}/{about}", "ok", "done") if done else Check(f"{name}/{about}", "wrong", _why(kube, job, waits))
 
 
 def workload(kube: Kube, found: Document) -> Check:

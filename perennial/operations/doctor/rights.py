@@ -51,7 +51,8 @@ def rights(kube: Kube, settings: Settings) -> Iterator[Check]:
         ),
         may_not=(Act("list", "secrets", own), Act("delete", "secrets", own)),
     )
-    for name in ("mlflow", "dashboard"):
+    accounts = {one["metadata"]["name"] for one in kube.items(f"/api/v1/namespaces/{own}/serviceaccounts")}
+    for name in sorted({*accounts, "mlflow", "dashboard"} - {"set-up", "default"}):
         yield _account(kube, own, name, may=(), may_not=(Act("list", "secrets", own), Act("list", "pods", own)))
 
 
@@ -68,7 +69,8 @@ def _account(kube: Kube, namespace: str, name: str, *, may: tuple[Act, ...], may
         return Check(
             what, "wrong", f"It may {' and '.join(allowed)}, which it doesn't need: find the binding that gives it that."
         )
-    return Check(what, "ok", f"may {len(may)} of {len(may)} things it needs, none of {len(may_not)} it doesn't")
+    rights = f"may {', '.join(map(str, may))}; " if may else ""
+    return Check(what, "ok", f"{rights}may not {', '.join(map(str, may_not))}")
 
 
 def _allowed(kube: Kube, user: str, act: Act) -> bool:
