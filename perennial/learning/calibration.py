@@ -73,12 +73,14 @@ def temperature(readout: Readout, images: CalibrationSet, fallback: float) -> fl
     if not rows.any() or known.sum() < 2:
         return fallback
     logits, classes = logits[rows][:, known], (np.cumsum(known) - 1)[images.classes[rows]]
-    return float(f"{np.exp(_best(logits, _smoothed(logits, classes))[0]):.4g}")
+    return float(f"{np.exp(_best(logits, _smoothed(logits, classes))):.4g}")
 
 
-def calibrated_loss(logits: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
-    """Return the negative log-likelihood of logits [n, c] under their best temperature, targets smoothed in the same way."""
-    return _best(logits, _smoothed(logits, classes))[1]
+def calibrated(logits: NDArray[np.float64], classes: NDArray[np.int64]) -> tuple[float, NDArray[np.float64]]:
+    """Return the best temperature of logits [n, c], and each image's negative log-likelihood under it, [n]."""
+    targets = _smoothed(logits, classes)
+    heat = float(np.exp(_best(logits, targets)))
+    return heat, _losses(logits / heat, targets)
 
 
 def unfamiliar_threshold(readout: Readout, images: CalibrationSet) -> float | None:
@@ -97,16 +99,16 @@ def _smoothed(logits: NDArray[np.float64], classes: NDArray[np.int64]) -> NDArra
     return targets
 
 
-def _best(logits: NDArray[np.float64], targets: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the logarithm of the temperature under which the loss is lowest, and that loss."""
-    log = _minimum(lambda log: _loss(logits / np.exp(log), targets), -3.0, 12.0)
-    return log, _loss(logits / np.exp(log), targets)
+def _best(logits: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
+    """Return the logarithm of the temperature under which the mean loss is lowest."""
+    return _minimum(lambda log: float(_losses(logits / np.exp(log), targets).mean()), -3.0, 12.0)
 
 
-def _loss(logits: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
+def _losses(logits: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return float(-(targets * log_probabilities).sum(axis=1).mean())
+    result: NDArray[np.float64] = -(targets * log_probabilities).sum(axis=1)
+    return result
 
 
 def _minimum(function: Callable[[float], float], low: float, high: float) -> float:

@@ -5,12 +5,13 @@ then fine-tuning: Kumar et al. 2022, arXiv:2202.10054), and sees in each epoch a
 split tells whether that was worth it; whether the model that learns on the new features may serve is the gate's to say.
 """
 
+import functools
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perennial.backbones.augment import augmented
 from perennial.backbones.description import MARKER
@@ -23,11 +24,12 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.digests import digest_of
 from perennial.catalog.snapshots import snapshot
 from perennial.errors import BackboneError, ModelError
-from perennial.learning.calibration import CalibrationSet, calibrated_loss, temperature
+from perennial.learning.calibration import calibrated
 from perennial.learning.checkpoints import Checkpoints
 from perennial.learning.learners.base import Events
 from perennial.learning.learners.registered import learner_named
 from perennial.learning.model import shrinkage_of
+from perennial.learning.readout import Readout
 from perennial.learning.replay import Examples, Positions, Replay, batches, drawn
 from perennial.learning.tuned import remember
 from perennial.task import Task
@@ -41,17 +43,17 @@ RECIPE = 1
 
 @dataclass(frozen=True)
 class Tuned:
-    """What became of a backbone: a new digest, or the base's where training it made the calibration split less likely.
+    """What became of a backbone: a new digest, or the base's where training it was of no use.
 
-    ``images`` counts those that were replayed, ``loss`` is the mean of the last epoch; ``before`` and ``after`` are the
-    calibration split's losses, None where it is smaller than ``gate.min_held_out`` and judges nothing.
+    ``images`` counts those that were replayed; ``loss`` is the mean of the last epoch, None where it is no better than chance;
+    ``before`` and ``after`` are the learner's on the calibration split, None where that is smaller than ``gate.min_held_out``.
     """
 
     backbone: str
     base: str
     epochs: int
     images: int
-    loss: float
+    loss: float | None
     before: float | None
     after: float | None
     device: str
@@ -59,10 +61,11 @@ class Tuned:
     @property
     def sentence(self) -> str:
         """What happened, in one sentence."""
-        if self.before is None or self.after is None:
-            return f"{self.epochs} epochs over {self.images} images on {self.device}"
-        change = f"the calibration loss went from {self.before:.3f} to {self.after:.3f}"
-        said = f"{self.epochs} epochs over {self.images} images on {self.device}, {change}"
+        said = f"{self.epochs} epochs over {self.images} images on {self.device}"
+        if self.loss is None:
+            said += ": its loss is no better than chance (finetune.learning_rate may be too high)"
+        elif self.before is not None and self.after is not None:
+            said += f", the calibration loss went from {self.before:.3f} to {self.after:.3f}"
         return said if self.backbone != self.base else f"{said}, so the backbone stays as it was"
 
 
@@ -127,38 +130,57 @@ class _Run:
         from perennial.learning.trainer import Trainer
 
         trainer, spec = Trainer(restore(self.catalog.objects, self.base), self.threads), self.task.finetune
-        before = self._start(trainer)
+        readout, heat, before = self._read_out(trainer)
+        trainer.start(readout.weight / (heat * self._scale), readout.bias / heat)
         latest = self.checkpoints.latest()
         done, loss = (latest[0]["epochs"], latest[0]["loss"]) if latest else (0, 0.0)
         if latest:
             trainer.go_on(latest[1])
-        for epoch in range(done, spec.epochs):
-            loss = self._epoch(trainer, epoch, progress)
-            self.checkpoints.save({"epochs": epoch + 1, "loss": loss}, trainer.state())
-        tuned = Tuned(self.base, self.base, spec.epochs, len(self.replay.train), loss, before, None, trainer.where)
-        if before is not None:
-            tuned = replace(tuned, after=self._judged(trainer))
-        if tuned.before is None or tuned.after is None or tuned.after <= tuned.before:
+        while done < spec.epochs and math.isfinite(loss):
+            loss, done = self._epoch(trainer, done, progress), done + 1
+            if math.isfinite(loss):
+                self.checkpoints.save({"epochs": done, "loss": loss}, trainer.state())
+        learnt = loss < math.log(len(self.replay.names))
+        after = self._read_out(trainer)[2] if learnt else np.empty(0)
+        figures = (loss if learnt else None, _mean(before), _mean(after))
+        tuned = Tuned(self.base, self.base, done, len(self.replay.train), *figures, trainer.where)
+        if learnt and not _worse(before, after):
             backbone = export_tuned(self.catalog.objects, self.task.backbone, trainer.weights())
             remember(self.catalog.objects, backbone, self.base)
             tuned = replace(tuned, backbone=backbone)
         self.checkpoints.finish(asdict(tuned))
         return tuned
 
-    def _start(self, trainer: "Trainer") -> float | None:
-        """Put the learner's head on the network; return the calibration split's loss under it."""
+    def _read_out(self, trainer: "Trainer") -> tuple[Readout, float, NDArray[np.float64]]:
+        """Return what the task's learner makes of the features, its temperature, and the calibration images' losses under it.
+
+        There are no losses, [0], where the calibration images are too few to judge anything.
+        """
         train, calibrate = self.replay.train, self.replay.calibrate
         order = drawn(train.classes, self.task.finetune.images_per_class, self._draw(0))
-        scale = description_of(self.catalog.objects, self.base).scale
-        vectors = quantise(trainer.features(self._plain(train, order)), scale)[0]
+        vectors, classes = self._vectors(trainer, train, order), train.classes[order]
         learner = learner_named(self.task.learner.name)(vectors.shape[1], len(self.replay.names), shrinkage_of(self.task.learner))
-        learner.apply(Events(vectors, train.classes[order], np.ones(len(order), np.int64), np.full(len(order), "2000-01")))
+        learner.apply(Events(vectors, classes, np.ones(len(order), np.int64), np.full(len(order), "2000-01")))
         readout = learner.readout()
-        known = quantise(trainer.features(self._plain(calibrate)), scale)[0] if len(calibrate) else vectors[:0]
-        none = np.zeros(len(calibrate), np.int64)
-        heat = temperature(readout, CalibrationSet(np.empty((len(calibrate), 32), np.uint8), known, calibrate.classes, none), 1.0)
-        trainer.start(readout.weight / (heat * scale), readout.bias / heat)
-        return self._judged(trainer) if len(calibrate) >= self.task.gate.min_held_out else None
+        if not len(calibrate):
+            return readout, 1.0, np.empty(0)
+        logits = readout.logits(self._vectors(trainer, calibrate, np.arange(len(calibrate))))
+        heat, losses = calibrated(logits, calibrate.classes)
+        return readout, heat, losses if len(calibrate) >= self.task.gate.min_held_out else np.empty(0)
+
+    def _vectors(self, trainer: "Trainer", examples: Examples, order: Positions) -> NDArray[np.int16]:
+        """Return what the backbone would embed, pictures not augmented."""
+        sides = self.task.backbone
+
+        def read(place: int) -> Pixels:
+            return stored(self.catalog, examples.images[order[place]], lambda data: preprocess(data, sides.resize, sides.crop))
+
+        features = trainer.features(batches(order, self.task.finetune.batch, read, self.threads))
+        return quantise(features, self._scale)[0]
+
+    @functools.cached_property
+    def _scale(self) -> float:
+        return description_of(self.catalog.objects, self.base).scale
 
     def _epoch(self, trainer: "Trainer", epoch: int, progress: Progress) -> float:
         """Train for one epoch and return its mean loss."""
@@ -177,20 +199,18 @@ class _Run:
             progress(epoch * len(order) + min((step + 1) * spec.batch, len(order)), spec.epochs * len(order))
         return float(sum(losses)) / len(order)
 
-    def _judged(self, trainer: "Trainer") -> float:
-        return calibrated_loss(trainer.logits(self._plain(self.replay.calibrate)), self.replay.calibrate.classes)
-
-    def _plain(self, examples: Examples, order: Positions | None = None) -> Iterator[tuple[Positions, Pixels]]:
-        """Yield pictures as they are embedded, not augmented."""
-        chosen, sides = np.arange(len(examples)) if order is None else order, self.task.backbone
-
-        def read(place: int) -> Pixels:
-            return stored(self.catalog, examples.images[chosen[place]], lambda data: preprocess(data, sides.resize, sides.crop))
-
-        return batches(chosen, self.task.finetune.batch, read, self.threads)
-
     def _draw(self, *numbers: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, *numbers))
+
+
+def _worse(before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
+    """Return whether paired losses grew by more than chance explains: by two standard errors of their mean."""
+    grown = after - before
+    return len(grown) > 1 and grown.mean() > 2 * grown.std(ddof=1) / math.sqrt(len(grown))
+
+
+def _mean(losses: NDArray[np.float64]) -> float | None:
+    return float(losses.mean()) if len(losses) else None
 
 
 def _cosine(rate: float, step: int, steps: int) -> float:

@@ -46,12 +46,6 @@ class Trainer:
         with torch.no_grad():
             return torch.cat([self._forward(pictures) for _, pictures in parts]).cpu().numpy()
 
-    def logits(self, parts: Iterable[tuple[Positions, Pixels]]) -> NDArray[np.float64]:
-        """Return the head's logits, [n, c], of pictures in the order in which they come."""
-        with torch.no_grad():
-            found = torch.cat([self._head(self._forward(pictures)) for _, pictures in parts])
-        return found.double().cpu().numpy()
-
     def learn(self, pictures: Pixels, classes: Positions, rate: float) -> torch.Tensor:
         """Take one step at a learning rate; return the mean loss before it, left on the device so that nothing waits for it."""
         for group in self._optimizer.param_groups:
