@@ -63,7 +63,7 @@ def _reason(run: Run, namespace: str) -> str:
     try:
         reader = RunPods(namespace)
         pods = reader.of(run.id)
-        reasons = reader.reasons(pods)
+        reasons = reader.reasons(pods) or (reader.unmade(run.id) if run.ended else [])
     except ClusterError:
         return ""
     if not pods and not run.ended and run.old:

@@ -43,6 +43,8 @@ class Seen:
         if self._pods is not None:
             try:
                 self._look_at_pods(self._pods)
+                if run.ended and not self.trouble:
+                    self.trouble = next(iter(self._pods.unmade(self._run)), "")
             except ClusterError as error:
                 self._pods = None
                 self._notice(no_lines(error))

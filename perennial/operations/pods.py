@@ -10,7 +10,10 @@ from perennial.operations.pod_reasons import log_command, out_of_memory, reason
 RUN_LABEL = "pipeline/runid"
 _NODE = "workflows.argoproj.io/node-name"
 _STEP_LINE = re.compile(r"^\s*\[perennial\] (?P<step>[a-z]+) (?P<kind>progress|done|error): (?P<text>.*)$", re.MULTILINE)
-_DRIVER_ERROR = re.compile(r"^F\d{4} \S+ +\d+ \S+\] (?P<text>.*)$", re.MULTILINE)
+_KFP_ERROR = re.compile(r"^F\d{4} \S+ +\d+ \S+\] (?!failed to execute component: exit status)(?P<text>.*)$", re.MULTILINE)
+_EXECUTE = "failed to execute component: "
+_NO_ACCOUNT = re.compile(r'serviceaccount "(?P<account>[^"]+)" not found')
+_TOLD_BY_PODS = re.compile(r"Error \(exit code|OOMKilled|omitted|child |exit code \d+")
 _KILLED = "signal: killed"
 _TAIL = "200"
 
@@ -36,6 +39,7 @@ class RunPods:
     """Reads the pods of pipeline runs; methods raise ClusterError where Kubernetes doesn't answer or refuses."""
 
     def __init__(self, namespace: str, kube: Kube | None = None) -> None:
+        self._namespace = namespace
         self._pods = f"/api/v1/namespaces/{namespace}/pods"
         self._kube = kube or Kube()
 
@@ -54,6 +58,14 @@ class RunPods:
         latest = {(pod.step, pod.driver): pod for pod in pods}
         return [said for pod in latest.values() if (said := self._why(pod))]
 
+    def unmade(self, run: str) -> list[str]:
+        """Return a sentence for each pod of a run that was never made, or taken away, as Argo tells it."""
+        workflows = f"/apis/argoproj.io/v1alpha1/namespaces/{self._namespace}/workflows"
+        found = self._kube.items(workflows, labelSelector=f"{RUN_LABEL}={run}")
+        nodes = [node for one in found for node in ((one.get("status") or {}).get("nodes") or {}).values()]
+        dead = [node for node in nodes if node.get("phase") in ("Error", "Failed") and node.get("message")]
+        return [_of_node(node, self._namespace) for node in dead if not _TOLD_BY_PODS.match(node["message"])]
+
     def _why(self, pod: StepPod) -> str | None:
         said = reason(pod.document, pod.who)
         if said is None or pod.phase != "Failed":
@@ -68,21 +80,35 @@ class RunPods:
 def why(run: str, namespace: str) -> str | None:
     """Return why a run's pods are stuck or dead, or None where they aren't or Kubernetes can't be asked."""
     try:
-        pods = RunPods(namespace)
-        said = pods.reasons(pods.of(run))
+        reader = RunPods(namespace)
+        said = reader.reasons(reader.of(run)) or reader.unmade(run)
     except ClusterError:
         return None
     return said[0] if said else None
 
 
 def step_pod(pod: Document) -> StepPod:
-    """Return a pod with its step's name, which Argo keeps in an annotation: ``WORKFLOW.root.loop.STEP.executor``."""
+    """Return a pod with its step's name, which Argo keeps in an annotation."""
     about = pod["metadata"]
-    parts = re.sub(r"\(\d+(:[^)]*)?\)", "", (about.get("annotations") or {}).get(_NODE, "")).split(".")
-    driver = parts[-1].endswith("-driver")
-    step = parts[-1].removesuffix("-driver") if driver or len(parts) < 2 else parts[-2]
+    step, driver = _step_of((about.get("annotations") or {}).get(_NODE, ""))
     phase = (pod.get("status") or {}).get("phase", "")
     return StepPod(about["name"], step or about["name"], driver, phase, about.get("creationTimestamp") or "", pod)
+
+
+def _step_of(node: str) -> tuple[str, bool]:
+    """Return a step, and whether it is its driver, by Argo's name: ``WORKFLOW.root.loop.STEP.executor`` or ``….STEP-driver``."""
+    parts = re.sub(r"\(\d+(:[^)]*)?\)", "", node).split(".")
+    driver = parts[-1].endswith("-driver")
+    return parts[-1].removesuffix("-driver") if driver or len(parts) < 2 else parts[-2], driver
+
+
+def _of_node(node: Document, namespace: str) -> str:
+    step, driver = _step_of(node.get("name", ""))
+    who = f"The driver of step {step}" if driver else f"Step {step}"
+    if account := _NO_ACCOUNT.search(node["message"]):
+        missing = f"namespace {namespace} has no service account {account['account']}"
+        return f"{who} can't start: {missing}. Apply the manifests, which make it."
+    return f"{who} has no pod any more: {' '.join(node['message'].split()).rstrip('.')}."
 
 
 def _of_dead(pod: StepPod, log: str, said: str) -> str:
@@ -91,12 +117,11 @@ def _of_dead(pod: StepPod, log: str, said: str) -> str:
     errors = [line for line in lines if line["kind"] == "error"]
     if errors:
         return f"step {errors[-1]['step']}: {errors[-1]['text']}"
-    failed = _DRIVER_ERROR.findall(log) if pod.driver else []
-    if failed:
-        return f"{pod.who} failed: {failed[-1]}; its log: {log_command(pod.document, 'main')}."
     who = f"step {lines[-1]['step']}" if lines else pod.who
     if _KILLED in log:  # where the node kills a child process alone, its container ends with an ordinary error
         return out_of_memory(pod.document, "main", who)
+    if failed := _KFP_ERROR.findall(log):
+        return f"{who} failed in KFP's part: {failed[-1].removeprefix(_EXECUTE).rstrip('.')}; its log: {log_command(pod.document, 'main')}."
     return reason(pod.document, who) or said
 
 

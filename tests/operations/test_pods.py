@@ -84,6 +84,25 @@ def test_a_child_that_the_node_killed_alone_is_out_of_memory_too() -> None:
     assert "killed: it needed more memory" in said
 
 
+def test_what_kfps_launcher_says_is_quoted() -> None:
+    pod = recorded("ended")
+    said_by_kfp = (
+        'F1120 21:56:25.6     29 main.go:49] failed to execute component: Failed to open bucket "mlpipeline": Unauthorized'
+    )
+    (said,) = reasons([pod], {pod["metadata"]["name"]: said_by_kfp})
+    assert said.startswith('Step learn failed in KFP\'s part: Failed to open bucket "mlpipeline": Unauthorized; its log: kubectl')
+    (said,) = reasons(
+        [pod], {pod["metadata"]["name"]: "F1120 21:56:25.6     29 main.go:49] failed to execute component: exit status 2"}
+    )
+    assert "exit code 1" in said
+
+
+def test_a_pod_that_was_never_made_is_told_by_argo() -> None:
+    reader = RunPods("kubeflow", FakeKube([recorded("workflow_without_account")]))  # type: ignore[arg-type]
+    (said,) = reader.unmade("a run")
+    assert said.startswith("The driver of step root can't start: namespace kubeflow has no service account perennial-pipeline.")
+
+
 def test_a_later_attempt_that_went_well_ends_the_trouble() -> None:
     failed, again = recorded("ended"), copy.deepcopy(recorded("ended"))
     again["metadata"] |= {"name": "second", "creationTimestamp": "2026-11-20T22:00:00Z"}
