@@ -121,7 +121,8 @@ def _of_dead(pod: StepPod, log: str, said: str) -> str:
     if _KILLED in log:  # where the node kills a child process alone, its container ends with an ordinary error
         return out_of_memory(pod.document, "main", who)
     if failed := _KFP_ERROR.findall(log):
-        return f"{who} failed in KFP's part: {failed[-1].removeprefix(_EXECUTE).rstrip('.')}; its log: {log_command(pod.document, 'main')}."
+        what = failed[-1].removeprefix(_EXECUTE).rstrip(".")
+        return f"{who} failed in KFP's part: {what}; its log: {log_command(pod.document, 'main')}."
     return reason(pod.document, who) or said
 
 
