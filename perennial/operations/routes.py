@@ -26,9 +26,9 @@ def route(task: Task, catalog: Catalog) -> Route:
     """
     backbone = backbone_of(task, catalog.objects, served_digest(task, catalog.objects))
     labelled = catalog.labelled(task.name)["image"].to_pylist()
-    if backbone is None:
-        return Route("export", None, len(labelled))
     if wanted(task, catalog.objects):
         return Route("finetune", backbone, len(labelled))
+    if backbone is None:
+        return Route("export", None, len(labelled))
     images = len(catalog.without_embedding(backbone, labelled))
     return Route("fan-out" if images > task.shard_images else "learn", backbone, images)

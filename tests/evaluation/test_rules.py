@@ -3,8 +3,12 @@
 import pytest
 
 from perennial.evaluation import rules
+from perennial.evaluation.batch import BatchFigures
+from perennial.evaluation.bootstrap import Interval
 from perennial.evaluation.figures import Evaluation, ModelFigures
+from perennial.evaluation.gate import judge
 from perennial.task import GateSpec
+from tests.learning import drawn
 
 GATE = GateSpec(recall_floor=0.2, recall_min_images=30)
 
@@ -57,7 +61,44 @@ def test_latency(new: dict[str, object], old: dict[str, object], passed: bool | 
     assert rules.latency(GateSpec(), evaluation(model(**new), model(**old))).passed is passed
 
 
+@pytest.mark.parametrize(
+    ("floor", "champion", "images", "passed"),
+    [(0.0, 0.4, 100, None), (0.6, 0.4, 5, None), (0.6, 0.4, 100, False), (0.6, 0.7, 100, True), (0.4, None, 100, True)],
+    ids=["no floor", "too few images", "both below", "champion above", "no champion"],
+)
+def test_a_backbone_suffices(floor: float, champion: float | None, images: int, passed: bool | None) -> None:
+    gate = GateSpec(finetune_below=floor)
+    found = evaluation(model(), model(balanced_accuracy=champion) if champion else None).model_copy(update={"images": images})
+    assert rules.backbone_suffices(gate, found).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("when", "tuned", "asks"), [("asked", False, True), ("asked", True, False), ("never", False, False), ("always", False, False)]
+)
+def test_a_backbone_that_doesnt_suffice_is_asked_to_be_tuned_and_stops_nothing(when: str, tuned: bool, asks: bool) -> None:
+    task = drawn.task(finetune={"when": when}, gate={"finetune_below": 0.9, "recall_floor": 0})
+    verdict = judge(task, evaluation(model()), tuned=tuned)
+    assert (verdict.outcome, verdict.finetune) == ("promote", asks)
+    assert ("The next run fine-tunes the backbone." in verdict.sentence) is asks
+
+
+def test_a_refused_challenger_asks_as_well_and_held_batches_dont() -> None:
+    task = drawn.task(finetune={"when": "asked"}, gate={"finetune_below": 0.9, "first_balanced_accuracy": 0.8})
+    assert judge(task, evaluation(model())).finetune
+    lower, none = Interval(value=-0.5, low=-0.6, high=-0.4), {"reproduction": None, "reproduction_difference": None}
+    batch = {"batch": "e" * 64, "images": 90, "counted": 90, "posts": 30, "familiar": 1.0, "domain": 0.1, "agreement": 0.4}
+    held = BatchFigures.model_validate(batch | none | {"agreement_difference": lower})
+    verdict = judge(task, evaluation(model(), model()).model_copy(update={"batches": (held,)}))
+    assert (verdict.outcome, verdict.finetune) == ("hold", False)
+
+
+def test_another_backbone_is_news_enough() -> None:
+    few = evaluation(model(backbone="x"), model()).model_copy(update={"new_images": 0})
+    assert rules.enough_new_images(GATE, few).passed is None
+    assert rules.enough_new_images(GATE, evaluation(model(), model()).model_copy(update={"new_images": 0})).passed is False
+
+
 def test_every_rule_has_a_name_of_its_own_and_says_why() -> None:
-    checks = [rule(GATE, evaluation(model())) for rule in rules.RULES]
-    assert len({check.name for check in checks}) == len(rules.RULES)
+    checks = [rule(GATE, evaluation(model())) for rule in (*rules.RULES, *rules.ADVICE)]
+    assert len({check.name for check in checks}) == len(checks)
     assert all(check.sentence.endswith(".") for check in checks)
