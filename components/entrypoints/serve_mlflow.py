@@ -15,15 +15,11 @@ SHORTEST = 12  # MLflow's own rule, which it tells only once the database is the
 # Whatever of these is set already stands.
 DEFAULTS = {
     "MLFLOW_ARTIFACTS_DESTINATION": "s3://perennial/mlflow",
-    "MLFLOW_HOST": "0.0.0.0",  # noqa: S104 (a pod's own address; the Service and network policies say who reaches it)
-    "MLFLOW_PORT": "5000",
     # One worker: a changed password counts at once although checked ones are remembered, and memory is needed once.
     "MLFLOW_WORKERS": "1",
     # The Host headers that are answered, against DNS rebinding; whoever publishes MLflow under another name says so here.
-    "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(
-        f"{host}:*" for host in ("localhost", "127.0.0.1", *("mlflow" + end for end in ("", ".perennial", ".perennial.svc")))
-    )
-    + ",mlflow.perennial.svc.cluster.local:*",
+    "MLFLOW_SERVER_ALLOWED_HOSTS": "localhost:*,127.0.0.1:*,mlflow:*,mlflow.perennial:*,mlflow.perennial.svc:*,"
+    "mlflow.perennial.svc.cluster.local:*",
     # Jobs are for language models; their runners would take more memory than the server.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
@@ -105,7 +101,9 @@ def serve() -> None:
     from mlflow.cli import cli
 
     cli(["db", "upgrade", os.environ["MLFLOW_BACKEND_STORE_URI"]], standalone_mode=False)
-    cli(["server", "--app-name", "basic-auth", "--serve-artifacts"])
+    # The port as an argument: in a namespace with a Service named mlflow, MLFLOW_PORT may be that Service's address.
+    address = ["--host", "0.0.0.0", "--port", "5000"]  # noqa: S104 (the pod's own; network policies say who reaches it)
+    cli(["server", "--app-name", "basic-auth", "--serve-artifacts", *address])
 
 
 if __name__ == "__main__":

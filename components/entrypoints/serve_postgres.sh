@@ -22,6 +22,9 @@ if [ ! -e "$data" ]; then
     mv "$data.new" "$data"
 fi
 
+# Where Kubernetes gave the volume's files to the pod's group, PostgreSQL would refuse the folder.
+chmod 700 "$data"
+
 # Whoever may run a command in this container is trusted as postgres; everybody else comes over TCP with a password.
 printf '%s\n' 'local all postgres peer map=owner' 'host all all all scram-sha-256' >"$data/pg_hba.conf"
 printf 'owner %s postgres\n' "$(id -un)" >"$data/pg_ident.conf"
