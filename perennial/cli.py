@@ -335,11 +335,34 @@ def set_up(
     own_bucket: Annotated[
         bool, typer.Option("--own-bucket", help="The bucket and its users are looked after elsewhere; no MinIO is touched.")
     ] = False,
+    every: Annotated[str, typer.Option(metavar="TIME", help="Do it again each TIME, as in a pod: 5m.")] = "",
+    done: Annotated[Path | None, typer.Option(metavar="FILE", help="File to touch each time that all was done.")] = None,
 ) -> None:
     """Make what a cluster's installation lacks: Secrets, bucket, users. Changes nothing that is there."""
     from perennial.operations.set_up import set_up as make
 
-    make(Settings.load(), lambda line: console.print(line, markup=False), wait_s=wait, own_bucket=own_bucket)
+    said: set[str] = set()
+
+    def once() -> None:
+        lines: list[str] = []
+
+        def say(line: str) -> None:
+            lines.append(line)
+            if line not in said:
+                console.print(line, markup=False)
+
+        make(Settings.load(), say, wait_s=wait, own_bucket=own_bucket)
+        said.clear()
+        said.update(lines)
+        if done:
+            done.touch()
+
+    if not every:
+        once()
+        return
+    from pipelines.repeat import interval, repeat
+
+    repeat(once, interval(every), announce=False)
 
 
 @app.command()

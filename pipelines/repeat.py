@@ -24,8 +24,11 @@ def interval(text: str) -> int:
     return int(match[1]) * _SECONDS[match[2]]
 
 
-def repeat(run: Callable[[], object], seconds: int) -> NoReturn:
-    """Run now and every ``seconds`` until interrupted; a run that fails says why, and the next one is tried."""
+def repeat(run: Callable[[], object], seconds: int, *, announce: bool = True) -> NoReturn:
+    """Run now and every ``seconds`` until interrupted; a run that fails says why, and the next one is tried.
+
+    With ``announce``, each next time is told.
+    """
     due = time.monotonic()
     while True:
         try:
@@ -34,5 +37,6 @@ def repeat(run: Callable[[], object], seconds: int) -> NoReturn:
             console.print(str(error), markup=False)
         due = max(due + seconds, time.monotonic())
         when = datetime.now(UTC) + timedelta(seconds=due - time.monotonic())
-        console.print(f"Next run at {when:%Y-%m-%d %H:%M:%S} UTC; Ctrl-C ends.", markup=False)
+        if announce:
+            console.print(f"Next run at {when:%Y-%m-%d %H:%M:%S} UTC; Ctrl-C ends.", markup=False)
         time.sleep(max(0.0, due - time.monotonic()))

@@ -12,7 +12,7 @@ from perennial.operations.set_up import OWN, PIPELINES
 from perennial.task import load_task
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-WORKLOADS = ("Deployment", "StatefulSet", "Job", "InferenceService")
+WORKLOADS = ("Deployment", "StatefulSet", "InferenceService")
 Document = dict[str, Any]
 
 pytestmark = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl isn't on PATH")
@@ -68,8 +68,7 @@ def test_every_container_has_probes_limits_and_no_rights(documents: list[Documen
                 "capabilities": {"drop": ["ALL"]},
             }, name
             assert container["imagePullPolicy"] == "IfNotPresent", name
-            if not name.startswith("Job/"):
-                assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys(), name
+            assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys(), name
 
 
 def test_every_image_has_a_tag(documents: list[Document]) -> None:
@@ -117,7 +116,9 @@ def test_only_set_up_has_a_token(documents: list[Document]) -> None:
     for document in documents:
         if document["kind"] == "ServiceAccount" and document["metadata"]["namespace"] == "perennial":
             assert document["automountServiceAccountToken"] is False, document["metadata"]["name"]
-    assert [name for name, (_, spec) in pods(documents).items() if spec.get("automountServiceAccountToken")] == ["Job/set-up"]
+    assert [name for name, (_, spec) in pods(documents).items() if spec.get("automountServiceAccountToken")] == [
+        "Deployment/set-up"
+    ]
 
 
 def test_each_pod_has_a_network_policy_of_its_own_beside_the_one_that_denies_all(documents: list[Document]) -> None:
@@ -169,4 +170,4 @@ def test_without_minio_and_postgres_nothing_asks_for_them(tmp_path: Path) -> Non
         for label in to["podSelector"].get("matchLabels", {}).values()
     }
     assert not asked & {"minio", "postgres"}
-    assert pods(documents)["Job/set-up"][1]["containers"][0]["args"] == ["set-up", "--own-bucket"]
+    assert pods(documents)["Deployment/set-up"][1]["containers"][0]["args"][:2] == ["set-up", "--own-bucket"]

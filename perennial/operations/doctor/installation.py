@@ -13,7 +13,7 @@ from perennial.settings import Settings
 
 _PART = "app.kubernetes.io/part-of=perennial"
 _APPLY = "apply the manifests"
-_AGAIN = "delete the Job set-up and apply the manifests again"
+_AGAIN = "look at the log of set-up, which makes it: kubectl -n perennial logs deployment/set-up"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
@@ -63,17 +63,12 @@ def claims(kube: Kube, name: str) -> Iterator[Check]:
 
 
 def workloads(kube: Kube, name: str) -> Iterator[Check]:
-    """Check that each Deployment, StatefulSet and Job of the installation is ready, and say why where it isn't."""
+    """Check that each Deployment and StatefulSet of the installation is ready, and say why where it isn't."""
     found = [one for kind in ("deployments", "statefulsets") for one in kube.items(_of(name, kind), labelSelector=_PART)]
-    jobs = kube.items(f"/apis/batch/v1/namespaces/{name}/jobs", labelSelector=_PART)
-    for wanted in ("mlflow", "dashboard"):
+    for wanted in ("set-up", "mlflow", "dashboard"):
         if all(one["metadata"]["name"] != wanted for one in found):
             yield Check(f"{name}/{wanted}", "missing", f"{wanted} isn't there: {_APPLY}.")
     yield from (workload(kube, one) for one in found)
-    for job in jobs:
-        about, done = job["metadata"]["name"], bool((job.get("status") or {}).get("succeeded"))
-        waits = f"It isn't done yet; its log: kubectl -n {name} logs job/{about}."
-        yield Check(f"{name}/{about}", "ok", "done") if done else Check(f"{name}/{about}", "wrong", _why(kube, job, waits))
 
 
 def workload(kube: Kube, found: Document) -> Check:
