@@ -3,16 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-crash bench lint format lock images clean
+.PHONY: demo test test-crash test-cluster bench lint format lock images clean
 
 demo: $(READY)  ## show the whole loop on the bundled site; ARGS="--no-serve --json", ARGS="--seed 3", ...
 	@$(BIN)/perennial demo $(ARGS)
 
 test: $(READY)  ## the suite; ARGS="-k leases" for a part of it
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not crash" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not crash and not cluster" $(ARGS)
 
 test-crash: $(READY)  ## kill -9 at seeded moments, then compare with an undisturbed run
 	@$(BIN)/python -m pytest -m crash --timeout 3600 $(ARGS)
+
+test-cluster: $(READY)  ## on the cluster that KUBECONFIG names, which must reach the images of `make images`
+	@$(BIN)/python -m pytest -m cluster -p no:randomly -v $(ARGS)
 
 bench: $(READY)  ## speed, as ratios measured in one run
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

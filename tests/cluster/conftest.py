@@ -1,0 +1,59 @@
+"""One installation of the development overlay on the cluster that KUBECONFIG names, for all tests here."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import kubectl as k
+from tests.cluster.installation import Installation
+from tests.cluster.volumes import make_volumes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+            item.add_marker(pytest.mark.timeout(1800))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> None:
+    """Skip where there is no cluster; refuse one where somebody has an installation."""
+    if not os.environ.get("KUBECONFIG"):
+        pytest.skip("KUBECONFIG names no cluster")
+    answered = k.kubectl("get", "--raw", "/readyz", "--request-timeout=10s", ok=False)
+    if answered.strip() != "ok":
+        pytest.skip(f"the cluster of KUBECONFIG doesn't answer: {answered.strip()}")
+    found = k.kubectl("get", "namespace", k.NAMESPACE, "--ignore-not-found", "-o", "name")
+    if found and not os.environ.get("PERENNIAL_TEST_REUSE"):
+        pytest.exit(f"{found.strip()} is there: these tests would change and delete it. PERENNIAL_TEST_REUSE=1 lets them.", 2)
+
+
+@pytest.fixture(scope="session")
+def package(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile the pipeline without an accelerator; PERENNIAL_TEST_FIT is a filter that fits it to an older back end."""
+    package = tmp_path_factory.mktemp("package") / "continual.yaml"
+    environment = {**os.environ, "PERENNIAL_ACCELERATOR": ""}
+    subprocess.run([sys.executable, "-m", "pipelines", "compile", "--output", package], env=environment, cwd=k.ROOT, check=True)
+    if fit := os.environ.get("PERENNIAL_TEST_FIT"):
+        fitted = package.with_name("fitted.yaml")
+        with package.open() as compiled, fitted.open("w") as file:
+            subprocess.run(shlex.split(fit), stdin=compiled, stdout=file, stderr=subprocess.DEVNULL, check=True)
+        return fitted
+    return package
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: None, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Apply the overlay, wait until all is ready, and forward what the tests ask."""
+    make_volumes(k.image("perennial-step"))
+    k.apply()
+    k.wait_ready()
+    with Installation.forwarded(package, tmp_path_factory.mktemp("home")) as installation:
+        yield installation

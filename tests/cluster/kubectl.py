@@ -1,0 +1,83 @@
+"""What the cluster tests do by kubectl, as an operator would."""
+
+import base64
+import contextlib
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
+DEV = ROOT / "manifests" / "overlays" / "dev"
+NAMESPACE, PIPELINES = "perennial", "kubeflow"
+ACCOUNT = "perennial-pipeline"
+
+
+def kubectl(*arguments: str, stdin: str | None = None, ok: bool = True) -> str:
+    """Run kubectl and return its standard output; with ``ok=False`` both outputs, whatever became of it."""
+    done = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True, check=False)
+    if not ok:
+        return done.stdout + done.stderr
+    assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+    return done.stdout
+
+
+def objects(*arguments: str) -> list[dict[str, Any]]:
+    """Return the objects that ``kubectl get`` finds."""
+    found = json.loads(kubectl("get", *arguments, "-o", "json"))
+    items: list[dict[str, Any]] = found["items"] if found["kind"].endswith("List") else [found]
+    return items
+
+
+def image(name: str) -> str:
+    """Return the image of this name that the overlay gives to its pods."""
+    found = re.search(rf"image: (\S*{name}:\S+)", kubectl("kustomize", str(DEV)))
+    assert found, f"the overlay has no image {name}"
+    return found[1]
+
+
+def apply() -> list[str]:
+    """Apply the development overlay and return what kubectl says of each object."""
+    return kubectl("apply", "-k", str(DEV)).splitlines()
+
+
+def wait_ready(seconds: int = 300) -> None:
+    """Wait until all that the overlay made is ready."""
+    limit = f"--timeout={seconds}s"
+    for kind in ("statefulset", "deployment"):
+        for found in objects(kind, "-n", NAMESPACE):
+            kubectl("-n", NAMESPACE, "rollout", "status", f"{kind}/{found['metadata']['name']}", limit)
+    kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "inferenceservice", "--all", limit)
+
+
+def secret(namespace: str, name: str) -> dict[str, str]:
+    """Return a Secret's values."""
+    found = objects("secret", name, "-n", namespace)[0]
+    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+
+@contextlib.contextmanager
+def forwarded(namespace: str, service: str, port: int) -> Iterator[str]:
+    """Forward a free port on loopback to a Service, as ``kubectl port-forward`` does; gives the address."""
+    command = ["kubectl", "-n", namespace, "port-forward", f"service/{service}", f":{port}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
+            assert found, f"{service} can't be forwarded"
+            yield f"http://127.0.0.1:{found[1]}"
+        finally:
+            process.terminate()
+
+
+def until(ask: Callable[[], T], reached: Callable[[T], bool], seconds: float, pause: float = 1.0) -> T:
+    """Ask until what comes is what is waited for."""
+    deadline = time.monotonic() + seconds
+    while not reached(found := ask()):
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s still {found}"
+        time.sleep(pause)
+    return found

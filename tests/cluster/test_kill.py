@@ -1,0 +1,86 @@
+"""The pod of each step killed in turn: the run retries or fails cleanly, and the next one ends in the undisturbed state."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from perennial.catalog.catalog import Catalog
+from perennial.catalog.objects import Objects
+from perennial.learning.model import model_prefix
+from perennial.registry import Registry
+from perennial.settings import Settings
+from perennial.sources.demo_site.posts import day
+from perennial.sources.demo_site.server import DemoSite
+from perennial.task import DemoSource, Task, load_task
+from pipelines.here import run_here
+from tests.cluster import kubectl as k
+from tests.cluster.installation import Installation, set_day
+
+FIRST = -169
+LENIENT = {
+    "min_new_images": 1,
+    "min_held_out": 1,
+    "first_balanced_accuracy": 0,
+    "recall_floor": 0,
+    "max_forgetting": 1.0,
+    "confidence": 0.9999,
+    "max_latency_ratio": 100,
+}
+PODS = ("export", "scrape", "embed-2", "learn", "deploy", "record")
+"""Killed in this order, each while two more days of posts are taken in; few enough posts that no batch looks suspicious."""
+
+
+@pytest.mark.timeout(3600)
+def test_each_pod_killed_in_turn(installed: Installation, tmp_path: Path) -> None:
+    for number, pod in enumerate(PODS):
+        set_day(FIRST + 2 * number)
+        task = installed.task("killed", gate=LENIENT, shard_images=1 if pod.startswith("embed") else 1000)
+        run = json.loads(installed.perennial("run", str(task), "--cluster", "--package", str(installed.package), "--json"))["run"]
+        kill(run, pod)
+        installed.ended("killed", 2 * number + 1)
+        after = installed.run(task)
+        assert after["outcome"] in ("promoted", "nothing new", "nothing to learn"), (pod, after)
+    assert installed.objects.get_json("runs/killed/state.json")["open"] == []
+    calm = undisturbed(tmp_path, load_task(str(task)))
+    assert state(installed.catalog, installed.registry, "killed") == state(*calm, "killed")
+
+
+def kill(run: str, pod: str) -> None:
+    """Delete a run's pod as soon as its step says something, without any grace."""
+
+    def found() -> list[str]:
+        named = [
+            one["metadata"]["name"]
+            for one in k.objects("pod", "-n", k.PIPELINES, "-l", f"pipeline/runid={run}")
+            if one["metadata"]["annotations"]["workflows.argoproj.io/node-name"].endswith(f".{pod}.executor")
+        ]
+        return [name for name in named if "[perennial]" in k.kubectl("-n", k.PIPELINES, "logs", name, "-c", "main", ok=False)]
+
+    name = k.until(found, bool, 300, 0.2)[0]
+    k.kubectl("-n", k.PIPELINES, "delete", "pod", name, "--force", "--grace-period=0")
+
+
+def undisturbed(folder: Path, task: Task) -> tuple[Catalog, Registry]:
+    """Run the same days here, on files, without a kill."""
+    settings = Settings(home=folder / "home", tasks=folder, store="", mlflow="")
+    with DemoSite(seed=0, today=day(FIRST)) as site:
+        own = task.model_copy(update={"sources": (DemoSource(type="demo", base_url=site.url),)})
+        (folder / "killed.yaml").write_text(own.model_dump_json())
+        for number in range(len(PODS)):
+            site.today = day(FIRST + 2 * number)
+            run_here(own, settings, lambda *_: None)
+    return Catalog.open(Objects.open(settings.store_url)), Registry(settings.mlflow_uri)
+
+
+def state(catalog: Catalog, registry: Registry, task: str) -> dict[str, object]:
+    """Return what a world has learnt: its images, labels and embeddings, and the champion's head to the bit."""
+    labelled = catalog.labelled(task).sort_by("image")
+    champion = registry.champion(task)
+    assert champion is not None
+    return {
+        "labels": list(zip(labelled["image"].to_pylist(), labelled["cls"].to_pylist(), strict=True)),
+        "missing": catalog.without_embedding(champion.backbone, labelled["image"].to_pylist()),
+        "backbone": champion.backbone,
+        "head": catalog.objects.get(f"{model_prefix(task, champion.digest)}/head.safetensors"),
+    }
