@@ -230,7 +230,12 @@ def _explain(error: ValidationError) -> str:
 
 
 def _suggest(location: tuple[int | str, ...]) -> str:
-    parts: dict[str, type[BaseModel]] = {"backbone": BackboneSpec, "learner": LearnerSpec, "finetune": FinetuneSpec, "gate": GateSpec}
+    parts: dict[str, type[BaseModel]] = {
+        "backbone": BackboneSpec,
+        "learner": LearnerSpec,
+        "finetune": FinetuneSpec,
+        "gate": GateSpec,
+    }
     model = parts.get(str(location[0]), Task) if len(location) > 1 else Task
     if str(location[0]) in ("sources", "label"):
         return "; remove it"
