@@ -61,12 +61,15 @@ def schedule(task: Task, settings: Settings, package: Path | None, *, pause: boo
     if as_json:
         _print({"task": task.name, "state": became.state, "cron": task.schedule, "left": list(became.left)})
         return
-    when = f": {task.schedule} (UTC)" if became.state in ("created", "updated", "resumed", "unchanged") else ""
-    console.print(f"{task.name} {_STATES[became.state]}{when}", markup=False)
+    off = pause or not task.schedule
+    state = "paused" if off and became.state in ("created", "updated", "unchanged") else became.state
+    when = "" if state in ("paused", "removed", "none") else f": {task.schedule} (UTC)"
+    console.print(f"{task.name} {_STATES[state]}{when}", markup=False)
+    again = f"perennial schedule {task.name}{' --remove' if remove else ' --pause' if pause else ''}"
     for run in became.left:
         console.print(
-            f"The run {run} of the recurring run before is under way, so that one is kept, paused; the next "
-            f"'perennial schedule {task.name}' after its end takes it away.",
+            f"The run {run} is under way and would end with the recurring run that started it, so that one is kept, paused; "
+            f"'{again}' takes it away after its end.",
             markup=False,
         )
 

@@ -68,7 +68,7 @@ class RunPods:
 
     def _why(self, pod: StepPod) -> str | None:
         said = reason(pod.document, pod.who)
-        if said is None or pod.phase != "Failed":
+        if said is None or pod.phase == "Pending":
             return said and _sentence(said)
         try:
             log = self.log(pod, tail=_TAIL)
