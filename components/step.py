@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from components.identity import run_id
 from perennial.catalog.objects import Objects
 from perennial.errors import PerennialError
 from perennial.operations.facts import RunFolder
@@ -35,7 +36,7 @@ class Step:
         self.name = name
         self._facts = name if part is None else f"{name}-{part}"
         self._task_name = task
-        self._run = os.environ.get("PERENNIAL_RUN") or run
+        self._given = run
         self._last_line = 0.0
 
     def __enter__(self) -> Self:
@@ -81,7 +82,7 @@ class Step:
 
     @functools.cached_property
     def run(self) -> RunFolder:
-        return RunFolder(self.objects, self._task_name, self._run)
+        return RunFolder(self.objects, self._task_name, run_id(self._given))
 
     def over(self) -> dict[str, Any] | None:
         """Return the facts that an earlier attempt of this very run left, so that a retried pod ends as an undisturbed one."""

@@ -1,11 +1,13 @@
 """Child processes that end with their parent, and free ports."""
 
+import math
 import os
 import select
 import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import psutil
 
@@ -51,8 +53,21 @@ def alive(pid: int) -> bool:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may use: those that it may run on, or fewer where its container has a limit."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(cores, _cpu_limit())))
+
+
+def _cpu_limit(cgroups: Path = Path("/sys/fs/cgroup")) -> float:
+    """Return the container's limit in cores, by cgroup v2 or v1; infinite where there is none."""
+    places = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+    for names in places:
+        try:
+            quota, period = " ".join((cgroups / name).read_text() for name in names).split()
+        except (OSError, ValueError):
+            continue
+        return float(quota) / float(period) if quota not in ("max", "-1") else math.inf
+    return math.inf
 
 
 def free_port() -> int:

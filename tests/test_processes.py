@@ -1,5 +1,6 @@
 """A child ends with its parent."""
 
+import math
 import signal
 import socket
 import subprocess
@@ -7,7 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from perennial.processes import alive, free_port
+import pytest
+
+from perennial.processes import _cpu_limit, alive, free_port, usable_cores
 
 CHILD = """
 import time
@@ -55,3 +58,21 @@ def test_a_child_whose_parent_ended_before_it_asked_ends_at_once() -> None:
 def test_a_free_port_can_be_listened_on() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", free_port()))
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "150000 100000"}, 1.5),
+        ({"cpu.max": "max 100000"}, math.inf),
+        ({"cpu/cpu.cfs_quota_us": "400000", "cpu/cpu.cfs_period_us": "100000"}, 4),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, math.inf),
+        ({}, math.inf),
+    ],
+)
+def test_a_container_s_limit_of_cores(tmp_path: Path, files: dict[str, str], cores: float) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    assert _cpu_limit(tmp_path) == cores
+    assert usable_cores() >= 1
