@@ -84,10 +84,12 @@ def _config(said: str, namespace: str) -> str:
     if found := _KEY.search(said):
         return (
             f"the Secret {found['secret']} in namespace {found['namespace']} has no key {found['key']}. "
-            "Add the key, or delete the Secret and let the Job set-up make it again."
+            "Add the key; set-up makes it by itself where the Secret is one of Perennial's own."
         )
     if found := _SECRET.search(said):
-        return f"the Secret {found['secret']} is missing in namespace {namespace}. Perennial's own are made by the Job set-up."
+        return (
+            f"the Secret {found['secret']} is missing in namespace {namespace}. Perennial's own are made by set-up: read its log."
+        )
     return f"{_plain(said)}. Create what is missing there."
 
 

@@ -116,7 +116,9 @@ def test_a_workload_that_is_not_ready_says_why_by_its_pod() -> None:
     }
     kube: Any = FakeKube(
         {
-            "/apis/apps/v1/namespaces/perennial/deployments": {"items": [deployment("mlflow", ready=0), deployment("dashboard")]},
+            "/apis/apps/v1/namespaces/perennial/deployments": {
+                "items": [deployment("mlflow", ready=0), deployment("dashboard"), deployment("set-up")]
+            },
             "/api/v1/namespaces/perennial/pods": {"items": [pod]},
         }
     )
