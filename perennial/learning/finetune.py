@@ -31,7 +31,7 @@ from perennial.learning.learners.registered import learner_named
 from perennial.learning.model import shrinkage_of
 from perennial.learning.readout import Readout
 from perennial.learning.replay import Examples, Positions, Replay, batches, drawn
-from perennial.learning.tuned import remember
+from perennial.learning.tuned import Tuned, remember
 from perennial.task import Task
 
 if TYPE_CHECKING:
@@ -39,34 +39,6 @@ if TYPE_CHECKING:
 
 RECIPE = 1
 """Raised whenever the same images would give other weights."""
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What became of a backbone: a new digest, or the base's where training it was of no use.
-
-    ``images`` counts those that were replayed; ``loss`` is the mean of the last epoch, None where it is no better than chance;
-    ``before`` and ``after`` are the learner's on the calibration split, None where that is smaller than ``gate.min_held_out``.
-    """
-
-    backbone: str
-    base: str
-    epochs: int
-    images: int
-    loss: float | None
-    before: float | None
-    after: float | None
-    device: str
-
-    @property
-    def sentence(self) -> str:
-        """What happened, in one sentence."""
-        said = f"{self.epochs} epochs over {self.images} images on {self.device}"
-        if self.loss is None:
-            said += ": its loss is no better than chance (finetune.learning_rate may be too high)"
-        elif self.before is not None and self.after is not None:
-            said += f", the calibration loss went from {self.before:.3f} to {self.after:.3f}"
-        return said if self.backbone != self.base else f"{said}, so the backbone stays as it was"
 
 
 def _silent(done: int, total: int) -> None:

@@ -1,9 +1,10 @@
-"""Whether a run fine-tunes the backbone, and which backbone a run goes on with; needs no torch.
+"""Whether a run fine-tunes the backbone, what came of it, and which backbone a run goes on with; needs no torch.
 
 ``backbones/tuned/<digest>.json`` says where a tuned backbone comes from: ``root``, the one that the task's file names, and
 ``base``, the one that it was trained further from. ``runs/<task>/finetune.json`` is a request that no run has fulfilled yet.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from perennial.backbones.export import PREFIX, known
@@ -12,6 +13,34 @@ from perennial.errors import ObjectMissing
 from perennial.task import Task
 
 Request = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What became of a backbone: a new digest, or the base's where training it was of no use.
+
+    ``images`` counts those that were replayed; ``loss`` is the mean of the last epoch, None where it is no better than chance;
+    ``before`` and ``after`` are the learner's on the calibration split, None where that is smaller than ``gate.min_held_out``.
+    """
+
+    backbone: str
+    base: str
+    epochs: int
+    images: int
+    loss: float | None
+    before: float | None
+    after: float | None
+    device: str
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in one sentence."""
+        said = f"{self.epochs} epochs over {self.images} images on {self.device}"
+        if self.loss is None:
+            said += ": its loss is no better than chance (finetune.learning_rate may be too high)"
+        elif self.before is not None and self.after is not None:
+            said += f", the calibration loss went from {self.before:.3f} to {self.after:.3f}"
+        return said if self.backbone != self.base else f"{said}, so the backbone stays as it was"
 
 
 def wanted(task: Task, objects: Objects) -> bool:

@@ -12,8 +12,8 @@ from perennial.backbones.tuning import description_of, restore
 from perennial.catalog.catalog import Catalog
 from perennial.errors import ImageRejected, ModelError
 from perennial.learning import replay
-from perennial.learning.finetune import Tuned, _worse, finetune
-from perennial.learning.tuned import root_of
+from perennial.learning.finetune import _worse, finetune
+from perennial.learning.tuned import Tuned, root_of
 from perennial.task import FinetuneSpec
 from tests.learning.shades import add, nearest_mean, opened, picture, task
 
