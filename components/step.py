@@ -1,6 +1,7 @@
 """What every step shares: its task and state, its lines of output, and an end in one sentence."""
 
 import functools
+import logging
 import os
 import sys
 import time
@@ -42,6 +43,7 @@ class Step:
     def __enter__(self) -> Self:
         if RUNNER_PID in os.environ:
             die_with(int(os.environ[RUNNER_PID]))
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # else kfp's executor logs each request, thousands in a scrape
         self._say("progress", "started")
         return self
 

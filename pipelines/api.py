@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import re
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ ACCOUNT = "perennial-pipeline"
 _PAGE = 100
 _ERRNO = re.compile(r"\[Errno -?\d+\] (?P<text>[^\"')]+)")
 _TIMEOUT_S = 10.0
+_GO_STACK = re.compile(r"\s(?:[\w.-]+\.(?:com|org)/|main\.)\S+ \S+\.go:\d+")
 
 
 class PipelinesApi:
@@ -221,5 +223,6 @@ def _said(error: Any) -> str:
         said = json.loads(error.body)
     except (TypeError, ValueError):
         return f"{error.status} {error.reason}."
-    text = " ".join(str(said.get("error_message") or said.get("message") or said.get("error") or error.reason).split())
+    whole = " ".join(str(said.get("error_message") or said.get("message") or said.get("error") or error.reason).split())
+    text = _GO_STACK.split(whole)[0]
     return text if text.endswith(".") else f"{text}."

@@ -103,5 +103,5 @@ def _accelerate(pod: Any, accelerator: str) -> None:
     pod.set_accelerator_type(accelerator).set_accelerator_limit(1)
     kubernetes.add_toleration(pod, key=accelerator, operator="Exists", effect="NoSchedule")
     kubernetes.add_node_selector(pod, f"{accelerator}.present", "true")
-    # Loaders hand batches over in shared memory, of which a container has 64 MiB by itself.
+    # CUDA's libraries share memory between processes there, of which a container has 64 MiB by itself.
     kubernetes.empty_dir_mount(pod, "shm", "/dev/shm", medium="Memory", size_limit="8Gi")  # noqa: S108

@@ -38,7 +38,7 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The recurring run that there should be; without ``cron``, whichever there is, paused."""
+    """The recurring run that there should be; without a version, whichever there is, paused."""
 
     name: str
     experiment: str
@@ -67,18 +67,18 @@ def schedule(task: Task, settings: Settings, given: Path | None = None, *, pause
     """Make the cluster run a task as its file says: state is created, updated, resumed, paused, unchanged or none.
 
     Args:
-        task: its ``schedule`` is when; an empty one pauses what there is.
+        task: its ``schedule`` is when; an empty one pauses what there is, as ``pause`` does.
         settings: where the cluster is, and what the pipeline is compiled for.
         given: a compiled package to take instead.
-        pause: keep the recurring run without letting it start anything.
+        pause: keep the recurring run as it is, without letting it start anything.
 
     Raises:
         ClusterError: the server refuses, or doesn't answer.
     """
     api = PipelinesApi(settings)
     name = experiment_name(task.name)
-    version = upload(api, settings, given) if task.schedule else None
     enabled = bool(task.schedule) and not pause
+    version = upload(api, settings, given) if enabled else None
     return reconcile(api, Wanted(name, api.experiment(name), task.schedule, version, arguments(task), enabled))
 
 

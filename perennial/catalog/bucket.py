@@ -10,7 +10,7 @@ from perennial.catalog.access import Keys, Place, policy
 from perennial.errors import StoreError, StoreUnavailable
 
 OLD_VERSIONS_DAYS = 30
-OLD_LEASES_DAYS = 1
+SHORT_DAYS = 1
 _TIMEOUT_S = 30
 _POLL_S = 1.0
 
@@ -63,13 +63,13 @@ def _keep_versions(client: Any, place: Place) -> None:
         )
 
     client.set_bucket_versioning(place.bucket, VersioningConfig(ENABLED))
-    # A lease is written anew every few seconds while a run holds it: thousands of versions that nobody will ask for.
-    leases = rule("old-leases", f"{place.prefix}/leases/", OLD_LEASES_DAYS)
+    # A lease is written anew every few seconds while a run holds it, a checkpoint once an epoch: versions that nobody will ask for.
+    short = [rule(f"old-{room}", f"{place.prefix}/{room}/", SHORT_DAYS) for room in ("leases", "finetuning")]
     others = rule("old-versions", "", OLD_VERSIONS_DAYS)
     marks = Rule(
         ENABLED, rule_filter=Filter(prefix=""), rule_id="bare-marks", expiration=Expiration(expired_object_delete_marker=True)
     )
-    client.set_bucket_lifecycle(place.bucket, LifecycleConfig([leases, others, marks]))
+    client.set_bucket_lifecycle(place.bucket, LifecycleConfig([*short, others, marks]))
 
 
 def _clients(place: Place, root: Keys) -> tuple[Any, Any]:
