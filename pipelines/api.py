@@ -5,7 +5,6 @@ import io
 import json
 import logging
 import re
-import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path

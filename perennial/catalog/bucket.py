@@ -63,7 +63,7 @@ def _keep_versions(client: Any, place: Place) -> None:
         )
 
     client.set_bucket_versioning(place.bucket, VersioningConfig(ENABLED))
-    # A lease is written anew every few seconds while a run holds it, a checkpoint once an epoch: versions that nobody will ask for.
+    # A lease is written anew every few seconds, a checkpoint once an epoch: versions that nobody will ask for.
     short = [rule(f"old-{room}", f"{place.prefix}/{room}/", SHORT_DAYS) for room in ("leases", "finetuning")]
     others = rule("old-versions", "", OLD_VERSIONS_DAYS)
     marks = Rule(

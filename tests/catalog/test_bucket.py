@@ -70,8 +70,8 @@ def test_old_versions_are_kept_for_a_while(place: Place) -> None:
     client = Minio(place.endpoint.removeprefix("http://"), ROOT.access, ROOT.secret, secure=False)
     assert client.get_bucket_versioning("perennial").status == "Enabled"
     rules = client.get_bucket_lifecycle("perennial").rules
-    days = {rule.rule_filter.prefix: rule.noncurrent_version_expiration.noncurrent_days for rule in rules[:2]}
-    assert days == {"store/leases/": 1, "": 30}
+    days = {rule.rule_filter.prefix: rule.noncurrent_version_expiration.noncurrent_days for rule in rules[:3]}
+    assert days == {"store/leases/": 1, "store/finetuning/": 1, "": 30}
 
 
 @needs_minio

@@ -9,10 +9,16 @@ from tests.cluster.installation import Installation
 
 RIGHTS = [
     ("perennial-pipeline", k.PIPELINES, "create", "workflowtaskresults.argoproj.io", True),
-    ("perennial-pipeline", k.PIPELINES, "get", "secrets/perennial-store", True),
+    ("perennial-pipeline", k.PIPELINES, "list", "pods", True),
+    ("perennial-pipeline", k.PIPELINES, "get", "secrets/perennial-store", False),
     ("perennial-pipeline", k.PIPELINES, "get", "secrets/mysql-secret", False),
     ("perennial-pipeline", k.PIPELINES, "create", "pods", False),
     ("perennial-pipeline", k.NAMESPACE, "get", "secrets/minio-root", False),
+    ("set-up", k.NAMESPACE, "patch", "secrets/minio-root", True),
+    ("set-up", k.PIPELINES, "get", "secrets/mysql-secret", False),
+    ("set-up", k.NAMESPACE, "delete", "secrets/minio-root", False),
+    ("mlflow", k.NAMESPACE, "list", "pods", False),
+    ("dashboard", k.NAMESPACE, "get", "secrets/store-server", False),
 ]
 
 
