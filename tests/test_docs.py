@@ -31,7 +31,9 @@ def test_settings(setting: str) -> None:
     assert f"`PERENNIAL_{setting.upper()}`" in REFERENCE
 
 
-@pytest.mark.parametrize("model", [Task, BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ArchDailySource, DemoSource, FolderSource])
+@pytest.mark.parametrize(
+    "model", [Task, BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ArchDailySource, DemoSource, FolderSource]
+)
 def test_task_keys(model: type[BaseModel]) -> None:
     missing = [key for key in model.model_fields if not re.search(rf"\b{key}:", REFERENCE)]
     assert not missing
