@@ -1,12 +1,11 @@
 """The installation under test, as its operator reaches it: by command line, KFP's API, MLflow and the bucket."""
 
 import contextlib
-import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,13 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.operations.runs import RunFolder
 from perennial.registry import Registry
+from perennial.settings import Settings
+from pipelines.api import PipelinesApi
+from pipelines.cluster import experiment_name
+from pipelines.records import Run
 from tests.cluster import kubectl as k
 
 TASK = k.DEV / "demo.yaml"
-ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 NEVER = "0 0 0 1 1 *"
 
 
@@ -51,12 +53,16 @@ class Installation:
                 os.environ.clear()
                 os.environ.update(before)
 
-    def perennial(self, *arguments: str, code: int = 0) -> str:
-        """Run the command line and return what it prints on standard output, or on standard error where it fails."""
+    def perennial(self, *arguments: str, code: int | None = 0) -> str:
+        """Run the command line and return what it prints on standard output, or on standard error where it is to fail.
+
+        Any exit code will do where ``code`` is None.
+        """
         command = [sys.executable, "-m", "perennial", *arguments]
         done = subprocess.run(command, cwd=self.home, capture_output=True, text=True, check=False)
-        assert done.returncode == code, f"perennial {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout if code == 0 else done.stderr
+        told = f"perennial {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert code in (done.returncode, None), told
+        return done.stderr if code else done.stdout
 
     def task(self, name: str, **changes: Any) -> Path:
         """Write the development overlay's task under another name and with these keys changed, never due by itself."""
@@ -71,29 +77,30 @@ class Installation:
         return json.loads(out) if code == 0 else out
 
     @property
-    def client(self) -> Any:
-        """KFP's own client."""
-        from kfp import client
+    def api(self) -> PipelinesApi:
+        """KFP's API."""
+        return PipelinesApi(Settings(kfp=self.kfp, kfp_namespace=k.PIPELINES))
 
-        with contextlib.redirect_stdout(io.StringIO()):
-            return client.Client(host=self.kfp)
-
-    def runs(self, task: str) -> list[Any]:
+    def runs(self, task: str) -> list[Run]:
         """Return KFP's runs of a task, oldest first."""
-        experiments = self.client.list_experiments(page_size=100).experiments or []
-        ids = [found.experiment_id for found in experiments if found.display_name == f"perennial-{task}"]
-        if not ids:
-            return []
-        found = self.client.list_runs(page_size=100, experiment_id=ids[0]).runs or []
-        return sorted(found, key=lambda run: run.created_at)
+        return self.api.runs(self.api.experiment(experiment_name(task)))[::-1]
 
-    def ended(self, task: str, count: int, seconds: float = 900) -> list[Any]:
-        """Wait until a task has so many runs that ended, and return them."""
+    def ended(self, task: str, count: int, *, but: Collection[str] = (), seconds: float = 900) -> list[Run]:
+        """Wait until a task has so many runs that ended, besides those that are known, and return them."""
 
-        def ask() -> list[Any]:
-            return [run for run in self.runs(task) if run.state in ENDED]
+        def ask() -> list[Run]:
+            return [run for run in self.runs(task) if run.ended and run.id not in but]
 
         return k.until(ask, lambda runs: len(runs) >= count, seconds, 2)
+
+    def start(self, task: Path, package: Path | None = None) -> str:
+        """Start a run and return its id."""
+        out = self.perennial("run", str(task), "--cluster", "--package", str(package or self.package), "--json")
+        return str(json.loads(out)["run"])
+
+    def end(self, run: str, seconds: float = 900) -> Run:
+        """Wait until a run has ended."""
+        return k.until(lambda: self.api.run(run), lambda found: found.ended, seconds, 2)
 
     def facts(self, task: str, run: str, step: str) -> dict[str, Any] | None:
         """Return what a step left in the store."""

@@ -1,6 +1,6 @@
 """The pod of each step killed in turn: the run retries or fails cleanly, and the next one ends in the undisturbed state."""
 
-import json
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from tests.cluster import kubectl as k
 from tests.cluster.installation import Installation, set_day
 
 FIRST = -169
+LOG = ("-n", k.PIPELINES, "logs")
 LENIENT = {
     "min_new_images": 1,
     "min_held_out": 1,
@@ -36,9 +37,9 @@ def test_each_pod_killed_in_turn(installed: Installation, tmp_path: Path) -> Non
     for number, pod in enumerate(PODS):
         set_day(FIRST + 2 * number)
         task = installed.task("killed", gate=LENIENT, shard_images=1 if pod.startswith("embed") else 1000)
-        run = json.loads(installed.perennial("run", str(task), "--cluster", "--package", str(installed.package), "--json"))["run"]
+        run = installed.start(task)
         kill(run, pod)
-        installed.ended("killed", 2 * number + 1)
+        installed.end(run)
         after = installed.run(task)
         assert after["outcome"] in ("promoted", "nothing new", "nothing to learn"), (pod, after)
     assert installed.objects.get_json("runs/killed/state.json")["open"] == []
@@ -49,16 +50,18 @@ def test_each_pod_killed_in_turn(installed: Installation, tmp_path: Path) -> Non
 def kill(run: str, pod: str) -> None:
     """Delete a run's pod as soon as its step says something, without any grace."""
 
-    def found() -> list[str]:
-        named = [
-            one["metadata"]["name"]
-            for one in k.objects("pod", "-n", k.PIPELINES, "-l", f"pipeline/runid={run}")
-            if one["metadata"]["annotations"]["workflows.argoproj.io/node-name"].endswith(f".{pod}.executor")
-        ]
-        return [name for name in named if "[perennial]" in k.kubectl("-n", k.PIPELINES, "logs", name, "-c", "main", ok=False)]
+    def talks() -> list[str]:
+        return [name for name in executor(run, pod) if "[perennial]" in k.kubectl(*LOG, name, "-c", "main", ok=False)]
 
-    name = k.until(found, bool, 300, 0.2)[0]
+    name = k.until(talks, bool, 300, 0.2)[0]
     k.kubectl("-n", k.PIPELINES, "delete", "pod", name, "--force", "--grace-period=0")
+
+
+def executor(run: str, pod: str) -> list[str]:
+    """Return the names of the pods in which a run's component is, or was, at work."""
+    found = k.objects("pod", "-n", k.PIPELINES, "-l", f"pipeline/runid={run}")
+    nodes = {one["metadata"]["name"]: one["metadata"]["annotations"]["workflows.argoproj.io/node-name"] for one in found}
+    return [name for name, node in nodes.items() if re.search(rf"\.{pod}(\(\d+\))?\.executor(\(\d+\))?$", node)]
 
 
 def undisturbed(folder: Path, task: Task) -> tuple[Catalog, Registry]:
