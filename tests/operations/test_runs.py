@@ -1,12 +1,14 @@
 """Whether there is work: new images, an unfinished run, or a changed task; else a run ends after scraping."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
-from perennial.errors import StepFailed
-from perennial.operations.runs import RunFolder, begin, goes_on, task_digest
+from perennial.errors import RegistryUnavailable, StepFailed
+from perennial.operations.runs import RunFolder, begin, conclude, goes_on, task_digest
 from perennial.task import Task
 
 TASK = Task.model_validate(
@@ -68,6 +70,19 @@ def test_a_second_attempt_of_a_run_goes_on(settled: Runs, objects: Objects) -> N
 def test_a_changed_gate_goes_on_but_a_changed_schedule_does_not(settled: Runs) -> None:
     assert settled(TASK.model_copy(update={"schedule": "0 0 0 * * *"})) is False
     assert settled(TASK.model_copy(update={"classes": ("a", "b", "c")})) is True
+
+
+def test_where_mlflow_is_away_the_outcome_is_kept_and_the_run_stays_open(objects: Objects) -> None:
+    def away() -> NoReturn:
+        raise RegistryUnavailable("MLflow doesn't answer.")
+
+    run = RunFolder(objects, "walls", "one")
+    begin(run)
+    run.fail("scrape", "The site is away.")
+    with pytest.raises(RegistryUnavailable):
+        conclude(run, lambda: TASK, lambda: Catalog.open(objects), away)
+    assert run.read("outcome") == {"outcome": "failed", "sentence": "scrape: The site is away."}
+    assert begin(RunFolder(objects, "walls", "two")) == ("one",)
 
 
 def test_a_step_without_facts_is_said(objects: Objects) -> None:
