@@ -1,5 +1,6 @@
 """What every step shares: its task and state, its lines of output, and an end in one sentence."""
 
+import contextlib
 import functools
 import logging
 import os
@@ -113,7 +114,5 @@ class Step:
 
     def _record(self, sentence: str) -> None:
         """Leave the reason for the exit handler; where the store itself is away, the printed line is all there is."""
-        try:
+        with contextlib.suppress(PerennialError):
             self.run.fail(self._facts, sentence)
-        except PerennialError as second:
-            self._say("progress", f"the reason could not be kept: {second}")
