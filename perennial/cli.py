@@ -329,6 +329,29 @@ def dashboard(
         board.wait()
 
 
+@app.command()
+def copy(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="file:///folder or s3://bucket/prefix.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Likewise.")],
+    as_json: Json = False,
+) -> None:
+    """Copy a store: a backup, its way back, or a move to a bucket. What is there already is left out."""
+    from perennial.operations.copy import copy as copy_objects
+
+    with RunView() as view:
+        copied = copy_objects(
+            Objects.open(source),
+            Objects.open(target),
+            progress=lambda done, total: view("copy", "progress", f"{done} of {total}"),
+        )
+    if as_json:
+        _print({"objects": copied.objects, "bytes": copied.bytes, "kept": copied.kept})
+        return
+    console.print(
+        f"{copied.objects} objects ({copied.bytes / 1e6:.1f} MB) copied, {copied.kept} were there already.", markup=False
+    )
+
+
 @app.command("set-up")
 def set_up(
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for MinIO, and for MLflow.")] = 300,

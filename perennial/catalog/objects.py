@@ -74,6 +74,16 @@ class Objects:
                 return
         yield from sorted(entry["path"] for page in pages for entry in page if not entry["path"].startswith(LOCKS))
 
+    def sizes(self) -> dict[str, int]:
+        """Return the size of every object in bytes, by key."""
+        with told(self.url, "listing everything", writing=False):
+            try:
+                pages = list(obstore.list(self._store))
+            except MISSING as error:
+                self._refuse_missing_bucket(error)
+                return {}
+        return {entry["path"]: entry["size"] for page in pages for entry in page if not entry["path"].startswith(LOCKS)}
+
     def put(self, key: str, data: bytes) -> None:
         """Write an object, whole or not at all, over what was there."""
         with told(self.url, f"writing {key}", writing=True):

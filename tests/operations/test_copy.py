@@ -1,0 +1,59 @@
+"""Copying a store."""
+
+from pathlib import Path
+
+import pytest
+
+from perennial.catalog.catalog import Catalog
+from perennial.catalog.objects import Objects
+from perennial.errors import StoreUnavailable
+from perennial.operations.copy import Copied, copy
+from tests.small_world import World, template
+
+
+@pytest.fixture
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return template(tmp_path_factory.getbasetemp())
+
+
+def contents(objects: Objects) -> dict[str, bytes]:
+    return {key: objects.get(key) for key in objects.sizes() if not key.startswith("leases/")}
+
+
+def test_a_copy_holds_all_and_opens_as_a_catalog(world: World, tmp_path: Path) -> None:
+    target = Objects.open((tmp_path / "copy").as_uri())
+    copied = copy(world.objects, target)
+    assert contents(target) == contents(world.objects)
+    assert copied == Copied(len(contents(target)), sum(map(len, contents(target).values())), 0)
+    rows = [catalog.labelled("colours").sort_by("image").to_pylist() for catalog in (world.catalog, Catalog.open(target))]
+    assert rows[0] == rows[1] != []
+
+
+def test_a_second_copy_goes_on_where_the_first_was_cut_off(world: World, tmp_path: Path) -> None:
+    target = Objects.open((tmp_path / "copy").as_uri())
+
+    def cut(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy(world.objects, target, progress=cut)
+    before = len(list(target.keys()))
+    assert 0 < before < len(contents(world.objects))
+    second = copy(world.objects, target)
+    assert contents(target) == contents(world.objects)
+    assert second.kept > 0
+
+
+def test_what_changed_at_the_same_size_is_copied_where_it_is_json(tmp_path: Path) -> None:
+    source, target = (Objects.open((tmp_path / name).as_uri()) for name in ("one", "two"))
+    source.put("runs/t/state.json", b'{"open": [1]}')
+    copy(source, target)
+    source.put("runs/t/state.json", b'{"open": [2]}')
+    assert copy(source, target).objects == 1
+    assert target.get("runs/t/state.json") == b'{"open": [2]}'
+
+
+def test_what_is_no_store_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="names no store"):
+        Objects.open("backup")
