@@ -14,6 +14,7 @@ from tests.cluster.installation import Installation, set_day
 @pytest.fixture(scope="module")
 def runs(installed: Installation) -> list[Run]:
     """Let the recurring run start three runs, the site having a new day after the first one."""
+    installed.perennial("schedule", "demo", "--remove")
     known = [run.id for run in installed.runs("demo")]
     set_day(0)
     task = installed.task("demo", schedule="0 * * * * *")
