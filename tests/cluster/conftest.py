@@ -13,9 +13,13 @@ from tests.cluster import kubectl as k
 from tests.cluster.installation import Installation
 from tests.cluster.volumes import make_volumes
 
+ORDER = ("test_install.py", "test_runs.py", "test_kill.py", "test_faults.py", "test_operations.py")
+"""The last one takes the installation down."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    items.sort(key=lambda item: ORDER.index(item.path.name) if here in item.path.parents else -1)
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.cluster)
