@@ -17,6 +17,9 @@ ROOT = Path(__file__).parent.parent
 CODE = ("LICENSE", "README.md", "components", "dashboard", "locks", "perennial", "pipelines", "pyproject.toml")
 """What goes into the images that carry code; ``.dockerignore`` names the same."""
 
+SETTINGS = ".streamlit"
+"""The one hidden folder that goes in: the dashboard's settings."""
+
 BESIDE = {
     "mlflow": ("components/Dockerfile", "components/entrypoints/serve_mlflow.py", "locks/mlflow.txt"),
     "postgres": ("components/Dockerfile", "components/entrypoints/serve_postgres.sh"),
@@ -84,7 +87,7 @@ def _files(root: Path, parts: Sequence[str]) -> Iterator[Path]:
 
 
 def _counts(path: Path) -> bool:
-    hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+    hidden = any((part.startswith(".") and part != SETTINGS) or part == "__pycache__" for part in path.parts)
     return not hidden and path.suffix != ".pyc" and (path.parts[0] != "locks" or path.suffix == ".txt")
 
 

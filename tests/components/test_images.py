@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.images import BESIDE, CODE, KUSTOMIZATION, NAMES, ROOT, build, kustomize, tag
+from components.images import BESIDE, CODE, KUSTOMIZATION, NAMES, ROOT, SETTINGS, build, kustomize, tag
 from perennial.errors import PerennialError, SettingsError
 
 
@@ -89,7 +89,8 @@ def test_the_manifests_take_the_tags(checkout: Path) -> None:
 
 def test_what_the_tag_counts_is_what_docker_is_given() -> None:
     given = {line[1:].removesuffix("/*.txt") for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0] == "!"}
-    assert given == set(CODE)
+    assert given == {*CODE, f"dashboard/{SETTINGS}"}
+    assert (ROOT / "dashboard" / SETTINGS / "config.toml").is_file()
 
 
 def test_every_image_has_a_target_and_what_stands_beside_the_code_is_there() -> None:
