@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from perennial.catalog.catalog import Catalog
 
 DEMO = "demo"
-"""The bundled task whose state lies apart, so that its story can start afresh without touching anything else."""
+"""The bundled task whose state lies apart, so that its story can start afresh without touching anything else; not in a bucket."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -423,7 +423,7 @@ def _settle(task: str, prefix: str, status: Literal["open", "rejected"]) -> None
 def _load(name: str) -> tuple[Settings, Task]:
     """Read the settings and a task; a task given by its path brings its folder along, for the steps to find it in."""
     settings = Settings.load()
-    if name == DEMO and not (settings.tasks / f"{DEMO}.yaml").is_file():
+    if name == DEMO and not settings.store.startswith("s3://") and not (settings.tasks / f"{DEMO}.yaml").is_file():
         settings = settings.apart(DEMO)
     task = load_task(name, settings.tasks)
     if name.endswith((".yaml", ".yml")):

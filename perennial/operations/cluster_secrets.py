@@ -16,7 +16,7 @@ LABELS = {"app.kubernetes.io/part-of": "perennial", "app.kubernetes.io/managed-b
 Values = dict[str, str]
 _CONFLICT = 409
 _NEXT = {
-    403: "Apply the manifests, which give the Job set-up that right.",
+    403: "Apply the manifests, which give set-up that right.",
     404: "Apply the manifests, after Kubeflow Pipelines was installed.",
 }
 
