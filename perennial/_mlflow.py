@@ -61,6 +61,11 @@ def said(uri: str, what: str) -> Iterator[None]:
             yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         text = " ".join(str(error).split())[:300]
+        if "not authenticated" in text:
+            raise RegistryError(
+                f"MLflow at {uri} doesn't know this user or the password is wrong, so it can't {what}. Correct "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, then run again."
+            ) from None
         if isinstance(error, MlflowException) and error.get_http_status_code() < 500:
             raise RegistryError(f"MLflow at {uri} refuses {what}: {text}") from None
         raise _unavailable(uri, f"can't {what}: {text}") from None
