@@ -1,19 +1,16 @@
 """One installation of the development overlay on the cluster that KUBECONFIG names, for all tests here."""
 
 import os
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster import kubectl as k
-from tests.cluster.installation import Installation
+from tests.cluster.installation import Installation, compiled
 from tests.cluster.volumes import make_volumes
 
-ORDER = ("test_install.py", "test_runs.py", "test_kill.py", "test_faults.py", "test_operations.py")
+ORDER = ("test_install.py", "test_runs.py", "test_kill.py", "test_finetune.py", "test_faults.py", "test_operations.py")
 """The last one takes the installation down."""
 
 
@@ -41,16 +38,8 @@ def cluster() -> None:
 
 @pytest.fixture(scope="session")
 def package(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile the pipeline without an accelerator; PERENNIAL_TEST_FIT is a filter that fits it to an older back end."""
-    package = tmp_path_factory.mktemp("package") / "continual.yaml"
-    environment = {**os.environ, "PERENNIAL_ACCELERATOR": ""}
-    subprocess.run([sys.executable, "-m", "pipelines", "compile", "--output", package], env=environment, cwd=k.ROOT, check=True)
-    if fit := os.environ.get("PERENNIAL_TEST_FIT"):
-        fitted = package.with_name("fitted.yaml")
-        with package.open() as compiled, fitted.open("w") as file:
-            subprocess.run(shlex.split(fit), stdin=compiled, stdout=file, stderr=subprocess.DEVNULL, check=True)
-        return fitted
-    return package
+    """Compile the pipeline for a cluster without GPUs."""
+    return compiled(tmp_path_factory.mktemp("package"), accelerator="")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
@@ -123,3 +124,17 @@ def set_day(number: int) -> None:
     """Let the demo site publish up to this day."""
     k.kubectl("-n", k.NAMESPACE, "set", "env", "deployment/demo-site", f"DEMO_DAY={number}")
     k.kubectl("-n", k.NAMESPACE, "rollout", "status", "deployment/demo-site", "--timeout=120s")
+
+
+def compiled(folder: Path, *, accelerator: str) -> Path:
+    """Compile the pipeline; PERENNIAL_TEST_FIT is a filter that fits a package to an older back end."""
+    package = folder / "continual.yaml"
+    environment = {**os.environ, "PERENNIAL_ACCELERATOR": accelerator}
+    subprocess.run([sys.executable, "-m", "pipelines", "compile", "--output", package], env=environment, cwd=k.ROOT, check=True)
+    fit = os.environ.get("PERENNIAL_TEST_FIT")
+    if not fit:
+        return package
+    fitted = package.with_name("fitted.yaml")
+    with package.open() as file, fitted.open("w") as to:
+        subprocess.run(shlex.split(fit), stdin=file, stdout=to, stderr=subprocess.DEVNULL, check=True)
+    return fitted

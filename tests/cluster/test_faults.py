@@ -57,7 +57,7 @@ def changed_secret(name: str, key: str, value: str) -> Iterator[None]:
 def test_a_wrong_secret(installed: Installation, task: Path) -> None:
     with changed_secret("perennial-store", "AWS_SECRET_ACCESS_KEY", "wrong"):
         said = installed.run(task, code=2)
-        assert "refuses the credentials" in said, said
+        assert "Check the credentials" in said, said
     assert installed.run(task)["outcome"] == "nothing new"
 
 
