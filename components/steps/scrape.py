@@ -11,7 +11,7 @@ from perennial.sources.scrape import scrape as scrape_sources
 def scrape(task: str, run: str, definition: str) -> dict[str, Any]:
     """Settle the run's definition and scrape; ``go`` of the facts says whether there is anything to learn.
 
-    There is with new images, and with what a run left that didn't end.
+    There is with new posts, whose images another task may have taken in already, and with what a run left that didn't end.
     """
     with Step("scrape", task, run) as step:
         if facts := step.over():
@@ -19,7 +19,7 @@ def scrape(task: str, run: str, definition: str) -> dict[str, Any]:
         settle(step.run, definition, step.settings.tasks)
         unfinished = begin(step.run)
         found = scrape_sources(step.task, step.catalog, progress=step.progress)
-        go = goes_on(step.run, step.task, new_images=found.images, unfinished=unfinished)
+        go = goes_on(step.run, step.task, new_posts=found.posts, unfinished=unfinished)
         sentence = f"{found.posts} new posts, {found.images} new images, {found.quarantined} quarantined"
         counts = {"posts": found.posts, "images": found.images, "quarantined": found.quarantined}
         return step.done(sentence, go=go, unfinished=unfinished, **counts)

@@ -34,10 +34,10 @@ def begin(run: RunFolder) -> tuple[str, ...]:
     return tuple(before)
 
 
-def goes_on(run: RunFolder, task: "Task", *, new_images: int, unfinished: Sequence[str]) -> bool:
+def goes_on(run: RunFolder, task: "Task", *, new_posts: int, unfinished: Sequence[str]) -> bool:
     """Return whether there is anything to do after scraping; where there isn't, the run is concluded."""
     settled = _state(run.objects, run.task)["task"] == task_digest(task)
-    if new_images or unfinished or not settled:
+    if new_posts or unfinished or not settled:
         return True
     _conclude(run, (), task)
     return False

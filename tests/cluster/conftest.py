@@ -10,8 +10,15 @@ from tests.cluster import kubectl as k
 from tests.cluster.installation import Installation, compiled
 from tests.cluster.volumes import make_volumes
 
-ORDER = ("test_install.py", "test_runs.py", "test_kill.py", "test_finetune.py", "test_faults.py", "test_operations.py")
-"""The last one takes the installation down."""
+ORDER = (
+    "test_install.py",
+    "test_kill.py",
+    "test_finetune.py",
+    "test_faults.py",
+    "test_runs.py",
+    "test_operations.py",
+)
+"""The first ones take few days of the site's, which later ones then have; the last one takes the installation down."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

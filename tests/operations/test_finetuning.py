@@ -30,10 +30,10 @@ def concluded(objects: Objects, run: RunFolder, path: Path, verdict: str = "") -
     conclude(run, lambda: ASKED, lambda: Catalog.open(objects), lambda: Registry(f"sqlite:///{path / 'mlflow.db'}"))
 
 
-def started(objects: Objects, name: str, new_images: int = 0) -> tuple[RunFolder, bool]:
+def started(objects: Objects, name: str, new_posts: int = 0) -> tuple[RunFolder, bool]:
     run = RunFolder(objects, "drawn", name)
     unfinished = begin(run)
-    go = goes_on(run, ASKED, new_images=new_images, unfinished=unfinished)
+    go = goes_on(run, ASKED, new_posts=new_posts, unfinished=unfinished)
     run.write("scrape", {"sentence": "", "go": go, "unfinished": unfinished})
     return run, go
 
@@ -44,7 +44,7 @@ def tune(run: RunFolder) -> None:
 
 
 def test_a_request_makes_the_next_run_go_on_until_one_has_fulfilled_it(objects: Objects, tmp_path: Path) -> None:
-    concluded(objects, started(objects, "run-1", new_images=9)[0], tmp_path)
+    concluded(objects, started(objects, "run-1", new_posts=9)[0], tmp_path)
     assert not started(objects, "run-2")[1]
 
     ask(ASKED, objects, "a test")
@@ -60,7 +60,7 @@ def test_a_request_makes_the_next_run_go_on_until_one_has_fulfilled_it(objects: 
 
 
 def test_a_request_that_comes_after_the_tuning_stays(objects: Objects, tmp_path: Path) -> None:
-    run, _ = started(objects, "run-1", new_images=9)
+    run, _ = started(objects, "run-1", new_posts=9)
     tune(run)
     ask(ASKED, objects, "meanwhile")
     concluded(objects, run, tmp_path)
@@ -71,7 +71,7 @@ def test_a_request_that_comes_after_the_tuning_stays(objects: Objects, tmp_path:
 @pytest.mark.parametrize(("verdict", "again"), [("refuse", False), ("hold", True)])
 def test_what_a_held_batch_had_a_part_in_is_done_again(objects: Objects, tmp_path: Path, verdict: str, again: bool) -> None:
     ask(ASKED, objects, "a test")
-    run, _ = started(objects, "run-1", new_images=9)
+    run, _ = started(objects, "run-1", new_posts=9)
     tune(run)
     concluded(objects, run, tmp_path, verdict)
     assert wanted(ASKED, objects) is again

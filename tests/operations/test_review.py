@@ -41,7 +41,7 @@ def held(catalog: Catalog) -> Batch:
 
 def next_run_goes_on(catalog: Catalog) -> bool:
     run = RunFolder(catalog.objects, "walls", "next")
-    return goes_on(run, TASK, new_images=0, unfinished=begin(run))
+    return goes_on(run, TASK, new_posts=0, unfinished=begin(run))
 
 
 def test_an_approved_batch_is_open_and_makes_the_next_run_go_on(catalog: Catalog, held: Batch) -> None:

@@ -23,11 +23,11 @@ class Runs:
         self._objects = objects
         self._count = 0
 
-    def __call__(self, task: Task = TASK, *, new_images: int = 0, killed: bool = False) -> bool:
+    def __call__(self, task: Task = TASK, *, new_posts: int = 0, killed: bool = False) -> bool:
         self._count += 1
         run = RunFolder(self._objects, "walls", f"run-{self._count}")
         unfinished = begin(run)
-        return False if killed else goes_on(run, task, new_images=new_images, unfinished=unfinished)
+        return False if killed else goes_on(run, task, new_posts=new_posts, unfinished=unfinished)
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def test_nothing_new_ends(settled: Runs) -> None:
     assert settled() is False
 
 
-def test_new_images_go_on(settled: Runs) -> None:
-    assert settled(new_images=1) is True
+def test_new_posts_go_on(settled: Runs) -> None:
+    assert settled(new_posts=1) is True
 
 
 def test_a_killed_run_is_gone_on_with(settled: Runs) -> None:
@@ -64,7 +64,7 @@ def test_a_second_attempt_of_a_run_goes_on(settled: Runs, objects: Objects) -> N
     """The first one may have taken images in before it was killed; the second finds nothing new."""
     run = RunFolder(objects, "walls", "twice")
     begin(run)
-    assert goes_on(run, TASK, new_images=0, unfinished=begin(run)) is True
+    assert goes_on(run, TASK, new_posts=0, unfinished=begin(run)) is True
 
 
 def test_a_changed_gate_goes_on_but_a_changed_schedule_does_not(settled: Runs) -> None:
