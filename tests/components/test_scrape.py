@@ -1,0 +1,34 @@
+"""The pod that looks for what is new."""
+
+from pathlib import Path
+
+import pytest
+
+from components.steps.scrape import scrape
+from perennial.operations.runs import RunFolder, task_digest
+from perennial.task import FolderSource, Task, save_task
+from tests.small_world import World, picture
+
+
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+def test_images_that_another_task_took_in_are_new_to_this_one(world: World, tmp_path: Path, order: tuple[str, str]) -> None:
+    pictures = tmp_path / "pictures"
+    (pictures / "red").mkdir(parents=True)
+    (pictures / "red" / "1.jpg").write_bytes(picture("red", 1))
+    tasks = {name: shared(world.task, name, pictures, tmp_path / "tasks") for name in order}
+    for name, task in tasks.items():
+        scrape(name, "first", "")
+        world.objects.put_json(f"runs/{name}/state.json", {"open": [], "task": task_digest(task)})
+        assert scrape(name, "nothing-new", "")["go"] is False
+    (pictures / "red" / "2.jpg").write_bytes(picture("red", 2))
+    found = {name: scrape(name, "second", "") for name in order}
+    assert [facts["images"] for facts in found.values()] == [1, 0]
+    assert [facts["go"] for facts in found.values()] == [True, True]
+    assert RunFolder(world.objects, order[1], "second").find("scrape") == found[order[1]]
+
+
+def shared(task: Task, name: str, pictures: Path, tasks: Path) -> Task:
+    """Write a task over the same folder under another name."""
+    made = task.model_copy(update={"name": name, "sources": (FolderSource(type="folder", path=pictures),)})
+    save_task(made, tasks / f"{name}.yaml")
+    return made
