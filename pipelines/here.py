@@ -8,6 +8,7 @@ import secrets
 import shutil
 import signal
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,12 +70,14 @@ def _run_pipeline(task: str, scratch: Path) -> None:
     local, continual = _kfp()
     scratch.mkdir(parents=True)
     os.environ["TMPDIR"] = str(scratch)
+    before, tempfile.tempdir = tempfile.tempdir, None  # it remembers a folder, of an earlier run in this process say
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=RuntimeWarning, module="kfp")
             local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(scratch), raise_on_error=False)
             continual(task=task)
     finally:
+        tempfile.tempdir = before
         shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -1,15 +1,20 @@
 """A run on this machine: what its steps say is heard, and a step that breaks is no success."""
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from perennial.errors import StepFailed
+from perennial.rules import FolderRule
 from perennial.settings import Settings
-from perennial.task import Task, save_task
+from perennial.task import BackboneSpec, FolderSource, Task, save_task
 from pipelines.here import _Lines, run_here
+from tests.small_world import CLASSES, picture
 
 
 def test_lines_of_steps_are_heard_and_all_are_kept() -> None:
@@ -46,3 +51,37 @@ def test_a_step_that_breaks_unforeseen_names_its_log(tmp_path: Path, monkeypatch
         run_here(task, settings, lambda *_: None)
     log = next(word for word in str(failed.value).split() if word.endswith(".log."))
     assert "unforeseen" in Path(log[:-1]).read_text()
+
+
+TWICE = """
+import sys
+from pathlib import Path
+from perennial.settings import Settings
+from perennial.task import load_task
+from pipelines.here import run_here
+
+settings = Settings.load()
+task = load_task("shades", settings.tasks)
+for _ in range(2):
+    print(run_here(task, settings, lambda *_: None).outcome, file=sys.stderr)
+"""
+
+
+def test_runs_follow_each_other_in_one_process(tmp_path: Path) -> None:
+    """As ``perennial run --every`` has them: each run's scratch folder is gone when the next one begins."""
+    for cls in CLASSES[:2]:
+        (tmp_path / "pictures" / cls).mkdir(parents=True)
+        for number in range(3):
+            (tmp_path / "pictures" / cls / f"{number}.jpg").write_bytes(picture(cls, number))
+    task = Task(
+        name="shades",
+        classes=CLASSES[:2],
+        label=FolderRule(rule="folder"),
+        sources=(FolderSource(type="folder", path=tmp_path / "pictures"),),
+        backbone=BackboneSpec(network="resnet18", weights="random:0", resize=64, crop=64),
+    )
+    save_task(task, tmp_path / "shades.yaml")
+    environment = {**os.environ, "PERENNIAL_HOME": str(tmp_path / "home"), "PERENNIAL_TASKS": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", TWICE], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.split()[-2:] == ["nothing", "new"], done.stderr
