@@ -135,6 +135,8 @@ def _environment(run: str, settings: Settings) -> Iterator[None]:
         PERENNIAL_RUNNER_PID=str(os.getpid()),
         PERENNIAL_HOME=str(settings.home.resolve()),
         PERENNIAL_TASKS=str(settings.tasks.resolve()),
+        PERENNIAL_STORE=settings.store_url,
+        PERENNIAL_MLFLOW=settings.mlflow_uri,
         PYTHONUNBUFFERED="1",
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     )

@@ -24,7 +24,7 @@ def reason(pod: Document, who: str) -> str | None:
         return None
     return (
         _taken_away(pod, status, who)
-        or _unscheduled(status, who)
+        or _unscheduled(pod, status, who)
         or next(filter(None, (_waiting(pod, one, who) for one in _containers(status))), None)
         or next(filter(None, (_died(pod, one, who) for one in _containers(status))), None)
     )
@@ -41,7 +41,7 @@ def _taken_away(pod: Document, status: Document, who: str) -> str | None:
     return None
 
 
-def _unscheduled(status: Document, who: str) -> str | None:
+def _unscheduled(pod: Document, status: Document, who: str) -> str | None:
     found = [
         one for one in status.get("conditions") or () if one["type"] == "PodScheduled" and one.get("reason") == "Unschedulable"
     ]
@@ -49,12 +49,18 @@ def _unscheduled(status: Document, who: str) -> str | None:
         return None
     said = str(found[0].get("message", "")).split(" preemption:")[0].split(" no new claims")[0]
     missing = sorted({match["resource"] for match in _INSUFFICIENT.finditer(said)})
-    return f"{who} waits for a node: {_plain(said)}. {_room(missing)}"
+    return f"{who} waits for a node: {_plain(said)}. {_room(missing, _devices(pod))}"
 
 
-def _room(missing: list[str]) -> str:
-    devices = [name for name in missing if "/" in name]
-    if devices:
+def _devices(pod: Document) -> list[str]:
+    """Return what a pod asks for besides processors and memory, such as nvidia.com/gpu."""
+    asked = [one.get("resources", {}).get("limits", {}) for one in pod["spec"].get("containers", ())]
+    return sorted({name for limits in asked for name in limits if "/" in name})
+
+
+def _room(missing: list[str], devices: list[str]) -> str:
+    """Say what to do; a node without a pod's device lacks its label as well, and the scheduler may name that alone."""
+    if devices and not set(missing) - set(devices):
         return f"Add a node with {' and '.join(devices)}, or set PERENNIAL_ACCELERATOR to what the nodes have (empty: none)."
     if missing:
         return f"Free {' and '.join(missing)} or add a node."
