@@ -80,13 +80,22 @@ def undisturbed(folder: Path, task: Task) -> tuple[Catalog, Registry]:
 
 
 def state(catalog: Catalog, registry: Registry, task: str) -> dict[str, object]:
-    """Return what a world has learnt: its images, labels and embeddings, and the champion's head to the bit."""
+    """Return what a world has learnt: batches, labels, embeddings, and the champion's ledger and exact sums to the bit.
+
+    Its head is left out: it is solved from the sums in floating point, whose last bits depend on the processors.
+    """
     labelled = catalog.labelled(task).sort_by("image")
+    images = labelled["image"].to_pylist()
     champion = registry.champion(task)
     assert champion is not None
+    learnt = {
+        name: catalog.objects.get(f"{model_prefix(task, champion.digest)}/{name}")
+        for name in ("ledger.json", "state.safetensors")
+    }
     return {
-        "labels": list(zip(labelled["image"].to_pylist(), labelled["cls"].to_pylist(), strict=True)),
-        "missing": catalog.without_embedding(champion.backbone, labelled["image"].to_pylist()),
-        "backbone": champion.backbone,
-        "head": catalog.objects.get(f"{model_prefix(task, champion.digest)}/head.safetensors"),
+        "batches": [(batch.id, batch.images, batch.status) for batch in catalog.batches(task)],
+        "labels": list(zip(images, labelled["cls"].to_pylist(), strict=True)),
+        "embeddings": catalog.embeddings(champion.backbone, images).tolist(),
+        "versions": len(registry.versions(task)),
+        **learnt,
     }
