@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-EVERYTHING = ("core", "serve", "train", "dashboard", "dev")
+EVERYTHING = ("core", "cluster", "serve", "train", "dashboard", "dev")
 LOCKS = {
     "dev": EVERYTHING,
     "core": ("core",),

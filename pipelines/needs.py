@@ -1,9 +1,11 @@
 """What each pod asks of a cluster: image, credentials, resources, time and retries."""
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from perennial.errors import ClusterError
 from perennial.settings import Settings
 
 STORE = (
@@ -58,6 +60,12 @@ def fit_for(settings: Settings) -> Callable[[Any], Any]:
         SettingsError: nothing says which tag the images have.
     """
     from components.images import tag
+
+    if importlib.util.find_spec("kfp.kubernetes") is None:
+        raise ClusterError(
+            "The pipeline can't be compiled for a cluster here, as kfp-kubernetes isn't installed. Install it with "
+            "pip install 'perennial[core,cluster]', or give a compiled package with --package FILE."
+        )
 
     version = settings.tag or tag()
 
