@@ -66,6 +66,10 @@ class PipelinesApi:
         with self._asked():
             return str(self._client.create_experiment(name).experiment_id)
 
+    def experiments(self) -> dict[str, str]:
+        """Return the ids of all experiments by their names."""
+        return {one.display_name: one.experiment_id for one in self._pages(self._client.list_experiments, "experiments")}
+
     def find_version(self, name: str) -> Version | None:
         """Return the uploaded package of this name."""
         with self._asked():

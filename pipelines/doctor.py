@@ -1,7 +1,7 @@
 """What the pipelines' own API says of a cluster: whether it answers, what is scheduled and how the runs ended."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from perennial.errors import ClusterError
 from perennial.operations.doctor import Check
@@ -9,7 +9,7 @@ from perennial.operations.pods import RunPods
 from perennial.settings import Settings
 from pipelines.api import PipelinesApi
 from pipelines.cluster import experiment_name
-from pipelines.records import Recurring, Run
+from pipelines.records import Run
 
 
 def examine_pipelines(settings: Settings) -> list[Check]:
@@ -38,12 +38,16 @@ def _schedules(api: PipelinesApi, settings: Settings) -> Iterator[Check]:
             )
         else:
             yield Check(f"schedule of {task}", "ok", f"{one.cron}{'' if one.enabled else ', paused'}")
-        yield from _runs(task, api, one, settings.kfp_namespace)
+        yield from _runs(task, api.runs(one.experiment), settings.kfp_namespace)
+    scheduled = {one.experiment for one in found}
+    for name, experiment in api.experiments().items():
+        if name.startswith(prefix) and experiment not in scheduled:
+            under_way = [run for run in api.runs(experiment) if not run.ended]
+            yield from _runs(name.removeprefix(prefix), under_way, settings.kfp_namespace)
 
 
-def _runs(task: str, api: PipelinesApi, recurring: Recurring, namespace: str) -> Iterator[Check]:
-    """Check the task's latest run, and each one that is under way."""
-    runs = [run for run in api.runs(recurring.experiment) if run.recurring in ("", recurring.id)]
+def _runs(task: str, runs: Sequence[Run], namespace: str) -> Iterator[Check]:
+    """Check the latest of a task's runs, and each one that is under way."""
     yield from (_run(task, run, namespace) for run in [run for run in runs if not run.ended] or runs[:1])
 
 

@@ -72,12 +72,12 @@ def test_a_wrong_password_of_mlflow(installed: Installation, task: Path) -> None
 
 def test_a_full_bucket(installed: Installation, task: Path) -> None:
     from minio import MinioAdmin
-    from minio.credentials import StaticProvider
+    from minio.credentials.providers import StaticProvider
 
     root = k.secret(k.NAMESPACE, "minio-root")
     admin = MinioAdmin(
-        os.environ["AWS_ENDPOINT_URL"].removeprefix("http://"),
-        StaticProvider(root["MINIO_ROOT_USER"], root["MINIO_ROOT_PASSWORD"]),
+        endpoint=os.environ["AWS_ENDPOINT_URL"].removeprefix("http://"),
+        credentials=StaticProvider(root["MINIO_ROOT_USER"], root["MINIO_ROOT_PASSWORD"]),
         secure=False,
     )
     set_day(BROKEN + 4)
