@@ -5,9 +5,7 @@ Needs KUBECONFIG, PERENNIAL_KFP and a task that has learnt all that its source h
 """
 
 import os
-import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +20,7 @@ from pipelines.api import PipelinesApi
 from pipelines.compile import compile_pipeline
 from pipelines.records import Version
 from tests.benchmarks.rows import Row
+from tests.cluster.installation import fitted
 
 FLOOR = "floor"
 
@@ -59,22 +58,12 @@ def run(quick: bool = False) -> list[Row]:
         ours, empty = Path(folder) / "ours.yaml", Path(folder) / "empty.yaml"
         compile_pipeline(ours, settings)
         compiler.Compiler().compile(floor(f"{settings.images}perennial-step:{tag()}"), str(empty))
-        versions = [api.upload(_fitted(path), f"bench-{path.stem}-{time.time():.0f}") for path in (ours, empty)]
+        versions = [api.upload(fitted(path), f"bench-{path.stem}-{time.time():.0f}") for path in (ours, empty)]
         turns = [[_seconds(api, version, task) for version in versions] for _ in range(2 if quick else 5)]
     ratio = statistics.median(real / least for real, least in turns)
     medians = [statistics.median(turn[side] for turn in turns) for side in (0, 1)]
     note = f"{medians[0]:.0f} s / {medians[1]:.0f} s, from a run's creation to its end"
     return [Row("run with nothing new / the same pods, empty", ratio, "≤ 1.3", "x", note)]
-
-
-def _fitted(package: Path) -> Path:
-    fit = os.environ.get("PERENNIAL_TEST_FIT")
-    if not fit:
-        return package
-    fitted = package.with_suffix(".fitted.yaml")
-    with package.open() as compiled, fitted.open("w") as file:
-        subprocess.run(shlex.split(fit), stdin=compiled, stdout=file, stderr=subprocess.DEVNULL, check=True)
-    return fitted
 
 
 def _seconds(api: PipelinesApi, version: Version, task: str) -> float:

@@ -127,14 +127,19 @@ def set_day(number: int) -> None:
 
 
 def compiled(folder: Path, *, accelerator: str) -> Path:
-    """Compile the pipeline; PERENNIAL_TEST_FIT is a filter that fits a package to an older back end."""
+    """Compile the pipeline as the cluster's back end takes it."""
     package = folder / "continual.yaml"
     environment = {**os.environ, "PERENNIAL_ACCELERATOR": accelerator}
     subprocess.run([sys.executable, "-m", "pipelines", "compile", "--output", package], env=environment, cwd=k.ROOT, check=True)
+    return fitted(package)
+
+
+def fitted(package: Path) -> Path:
+    """Pass a package through the filter PERENNIAL_TEST_FIT, where one is set, which fits it to an older back end."""
     fit = os.environ.get("PERENNIAL_TEST_FIT")
     if not fit:
         return package
-    fitted = package.with_name("fitted.yaml")
-    with package.open() as file, fitted.open("w") as to:
+    result = package.with_suffix(".fitted.yaml")
+    with package.open() as file, result.open("w") as to:
         subprocess.run(shlex.split(fit), stdin=file, stdout=to, stderr=subprocess.DEVNULL, check=True)
-    return fitted
+    return result

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 DEV = ROOT / "manifests" / "overlays" / "dev"
 NAMESPACE, PIPELINES = "perennial", "kubeflow"
 ACCOUNT = "perennial-pipeline"
+ATTEMPTS = 10
+"""A pod may have gone between its Service's choice of it and the connection."""
 
 
 def kubectl(*arguments: str, stdin: str | None = None, ok: bool = True) -> str:
@@ -64,14 +66,18 @@ def secret(namespace: str, name: str) -> dict[str, str]:
 def forwarded(namespace: str, service: str, port: int) -> Iterator[str]:
     """Forward a free port on loopback to a Service, as ``kubectl port-forward`` does; gives the address."""
     command = ["kubectl", "-n", namespace, "port-forward", f"service/{service}", f":{port}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        try:
-            assert process.stdout is not None
-            found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
-            assert found, f"{service} can't be forwarded"
-            yield f"http://127.0.0.1:{found[1]}"
-        finally:
-            process.terminate()
+    for _ in range(ATTEMPTS):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            try:
+                assert process.stdout is not None
+                found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
+                if found:
+                    yield f"http://127.0.0.1:{found[1]}"
+                    return
+            finally:
+                process.terminate()
+        time.sleep(1)
+    raise AssertionError(f"{service} can't be forwarded")
 
 
 def until(ask: Callable[[], T], reached: Callable[[T], bool], seconds: float, pause: float = 1.0) -> T:
