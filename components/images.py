@@ -10,7 +10,7 @@ from pathlib import Path
 
 from perennial.errors import PerennialError, SettingsError
 
-NAMES = ("mlflow", "postgres", "server", "dashboard", "step", "train")
+NAMES = ("mlflow", "postgres", "server", "server-onnxruntime", "dashboard", "step", "train")
 """The images' names without ``perennial-``, in the Dockerfile's order."""
 
 ROOT = Path(__file__).parent.parent

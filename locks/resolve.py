@@ -9,7 +9,8 @@ EVERYTHING = ("core", "cluster", "serve", "train", "dashboard", "dev")
 LOCKS = {
     "dev": EVERYTHING,
     "core": ("core",),
-    "serve": ("serve",),
+    "serve-onnxruntime": ("serve", "onnxruntime"),
+    "serve-openvino": ("serve", "openvino"),
     "step": ("core", "serve"),
     "train": ("core", "serve", "train"),
     "dashboard": ("core", "dashboard"),
