@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
 from perennial.backbones.engines import Backbone
-from perennial.errors import ImageRejected
 from perennial.sources.images import LONGEST_SIDE, MAX_BYTES, MAX_PIXELS, MIN_SIDE, normalise
 
 Pixels = NDArray[np.uint8]
