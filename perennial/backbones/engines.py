@@ -16,6 +16,7 @@ from perennial.backbones.quantise import Features, Vectors, quantise
 from perennial.catalog.objects import Objects
 from perennial.errors import BackboneError
 
+Maps = npt.NDArray[np.float32]
 FILES = {"openvino": ("network.xml", "network.bin"), "onnxruntime": ("network.onnx",)}
 
 
@@ -24,6 +25,10 @@ class Engine(Protocol):
 
     def run(self, images: Pixels) -> Features:
         """Return the features of a batch, all computed at once."""
+        ...
+
+    def run_with_map(self, images: Pixels) -> tuple[Features, Maps]:
+        """Return the features of a batch and their maps; only where the backbone's description has a map."""
         ...
 
 
@@ -36,11 +41,14 @@ def import_openvino() -> ModuleType:
 
 
 class OpenVinoEngine:
-    """A network compiled by OpenVINO, once for each batch size that it is asked for."""
+    """A network compiled by OpenVINO, once for each batch size that it is asked for; with its map, only if that is asked for."""
 
     def __init__(self, description: BackboneDescription, folder: Path, threads: int) -> None:
-        self._core = import_openvino().Core()
-        self._network = self._core.read_model(folder / "network.xml")
+        openvino = import_openvino()
+        self._core = openvino.Core()
+        whole = self._core.read_model(folder / "network.xml")
+        features = openvino.Model(whole.get_results()[:1], whole.get_parameters(), "features")
+        self._networks = {False: features, True: whole}
         self._side = description.preprocessing.crop
         self._options = {
             "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[description.precision],
@@ -48,27 +56,35 @@ class OpenVinoEngine:
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,
         }
-        self._compiled: dict[int, Any] = {}
+        self._compiled: dict[tuple[int, bool], Any] = {}
         self._lock = threading.Lock()
         self._local = threading.local()
 
     def run(self, images: Pixels) -> Features:
         """Return the features of a batch, all computed at once."""
-        request = self._request(len(images))
+        request = self._request(len(images), mapped=False)
         request.infer({0: images}, share_inputs=True)
         return np.array(request.get_output_tensor(0).data, np.float32)
 
-    def _request(self, count: int) -> Any:
+    def run_with_map(self, images: Pixels) -> tuple[Features, Maps]:
+        """Return the features of a batch and their maps."""
+        request = self._request(len(images), mapped=True)
+        request.infer({0: images}, share_inputs=True)
+        features, maps = (np.array(request.get_output_tensor(place).data, np.float32) for place in range(2))
+        return features, maps
+
+    def _request(self, count: int, *, mapped: bool) -> Any:
         """Return this thread's request for batches of ``count``."""
-        requests = self._local.__dict__
-        if f"of{count}" not in requests:
+        requests = self._local.__dict__.setdefault("requests", {})
+        kind = count, mapped
+        if kind not in requests:
             with self._lock:
-                if count not in self._compiled:
-                    network = self._network.clone()
+                if kind not in self._compiled:
+                    network = self._networks[mapped].clone()
                     network.reshape([count, self._side, self._side, 3])
-                    self._compiled[count] = self._core.compile_model(network, "CPU", self._options)
-            requests[f"of{count}"] = self._compiled[count].create_infer_request()
-        return requests[f"of{count}"]
+                    self._compiled[kind] = self._core.compile_model(network, "CPU", self._options)
+            requests[kind] = self._compiled[kind].create_infer_request()
+        return requests[kind]
 
 
 class OnnxEngine:
@@ -84,11 +100,18 @@ class OnnxEngine:
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(folder / "network.onnx", options, providers=["CPUExecutionProvider"])
+        self._way = onnxruntime.RunOptions()
+        self._way.only_execute_path_to_fetches = True
 
     def run(self, images: Pixels) -> Features:
         """Return the features of a batch, all computed at once."""
-        features: Features = self._session.run(None, {"images": images})[0]
+        features: Features = self._session.run(["features"], {"images": images}, self._way)[0]
         return features
+
+    def run_with_map(self, images: Pixels) -> tuple[Features, Maps]:
+        """Return the features of a batch and their maps."""
+        features, maps = self._session.run(["features", "map"], {"images": images})
+        return features, maps
 
 
 def open_engine(description: BackboneDescription, folder: Path, threads: int) -> Engine:
@@ -180,20 +203,36 @@ class Backbone:
 
     def embed_counted(self, batch: Pixels) -> tuple[Vectors, int]:
         """Return what :meth:`embed` does, and how many values had to be clipped."""
+        self._check(batch)
+        if not len(batch):
+            return np.empty((0, self.dims), np.int16), 0
+        features = np.concatenate([self._engine.run(part) for part in self._parts(batch)])
+        return quantise(features, self.description.scale)
+
+    def embed_with_map(self, batch: Pixels) -> tuple[Vectors, Maps | None]:
+        """Return what :meth:`embed` does, and the last feature map, float32 [n, d, h, w].
+
+        A map's mean is the feature that was rounded to the vector. None where the network has no map, or was exported without.
+        """
+        if self.description.map is None or not len(batch):
+            return self.embed(batch), None
+        self._check(batch)
+        pairs = [self._engine.run_with_map(part) for part in self._parts(batch)]
+        features, maps = (np.concatenate(found) for found in zip(*pairs, strict=True))
+        return quantise(features, self.description.scale)[0], maps
+
+    def _check(self, batch: Pixels) -> None:
         side = self.description.preprocessing.crop
         if batch.dtype != np.uint8 or batch.shape[1:] != (side, side, 3):
             raise BackboneError(
                 f"This backbone takes images as uint8 [n, {side}, {side}, 3], not {batch.dtype} {list(batch.shape)}."
             )
-        if not len(batch):
-            return np.empty((0, self.dims), np.int16), 0
-        return quantise(self._features(batch), self.description.scale)
 
-    def _features(self, batch: Pixels) -> npt.NDArray[np.float32]:
-        """Compute whole groups at once and what remains one by one, so that two sizes are all that is ever compiled."""
+    def _parts(self, batch: Pixels) -> list[Pixels]:
+        """Cut a batch into whole groups and what remains one by one, so that two sizes are all that is ever compiled."""
         whole = len(batch) - len(batch) % self.description.group
         bounds = [*range(0, whole, self.description.group), *range(whole, len(batch) + 1)]
-        return np.concatenate([self._engine.run(batch[start:stop]) for start, stop in itertools.pairwise(bounds)])
+        return [batch[start:stop] for start, stop in itertools.pairwise(bounds)]
 
 
 def _folder(where: Objects | Path, digest: str) -> Path:

@@ -75,6 +75,8 @@ def publish(spec: BackboneSpec, objects: Objects) -> str:
 def export(spec: BackboneSpec, folder: Path) -> tuple[BackboneDescription, Weights | None]:
     """Export a network into an empty folder: the graph, from uint8 [n, crop, crop, 3] to float32 [n, d], and backbone.json.
 
+    Where the network has a last feature map, that is the graph's second output: float32 [n, d, h, w].
+
     Returns:
         the description, and the weights that were read unless they were seeded.
 
@@ -84,11 +86,15 @@ def export(spec: BackboneSpec, folder: Path) -> tuple[BackboneDescription, Weigh
     """
     import torch
 
+    from perennial.backbones.maps import with_map
+
     pipeline, weights = _pipeline(spec)
     samples = pictures(SCALE_PICTURES, spec.crop)
     with torch.inference_mode():
         features = pipeline(torch.from_numpy(samples)).numpy()
-    _write(pipeline, spec, folder)
+        mapped = with_map(pipeline, torch.from_numpy(samples[:2]))
+        shape = tuple(mapped(torch.from_numpy(samples[:1]))[1].shape[1:]) if mapped else None
+    _write(mapped or pipeline, spec, folder, mapped=mapped is not None)
     description = BackboneDescription(
         network=spec.network,
         weights=weights.sha256 if weights else f"{spec.weights} recipe {RANDOM_RECIPE}",
@@ -97,6 +103,7 @@ def export(spec: BackboneSpec, folder: Path) -> tuple[BackboneDescription, Weigh
         precision=spec.precision,
         dims=features.shape[1],
         scale=scale_for(features),
+        map=shape,
         exporter=_versions(),
         files={name: digest_of_bytes((folder / name).read_bytes()) for name in FILES[spec.engine]},
     )
@@ -142,10 +149,11 @@ def normalised(network: "torch.nn.Module") -> "torch.nn.Module":
     return Pipeline().eval()
 
 
-def _onnx(pipeline: "torch.nn.Module", spec: BackboneSpec, path: Path) -> None:
+def _onnx(pipeline: "torch.nn.Module", spec: BackboneSpec, path: Path, *, mapped: bool) -> None:
     import torch
 
     example = torch.zeros(2, spec.crop, spec.crop, 3, dtype=torch.uint8)
+    names = ["features", "map"] if mapped else ["features"]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns of every shape that it takes as fixed, and of its own age
@@ -156,8 +164,8 @@ def _onnx(pipeline: "torch.nn.Module", spec: BackboneSpec, path: Path) -> None:
                 dynamo=False,  # the newer exporter takes 5 to 10 times as long and gives the same graph
                 opset_version=OPSET,
                 input_names=["images"],
-                output_names=["features"],
-                dynamic_axes={"images": {0: "n"}, "features": {0: "n"}},
+                output_names=names,
+                dynamic_axes={name: {0: "n"} for name in ("images", *names)},
             )
     except (RuntimeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
         first = " ".join(str(error).split())[:200]
@@ -166,10 +174,10 @@ def _onnx(pipeline: "torch.nn.Module", spec: BackboneSpec, path: Path) -> None:
         ) from None
 
 
-def _write(pipeline: "torch.nn.Module", spec: BackboneSpec, folder: Path) -> None:
+def _write(pipeline: "torch.nn.Module", spec: BackboneSpec, folder: Path, *, mapped: bool) -> None:
     """Write the graph as the engine reads it."""
     graph = folder / FILES["onnxruntime"][0]
-    _onnx(pipeline, spec, graph)
+    _onnx(pipeline, spec, graph, mapped=mapped)
     if spec.engine == "openvino":
         openvino = import_openvino()
         openvino.save_model(openvino.Core().read_model(graph), folder / FILES["openvino"][0], compress_to_fp16=False)
