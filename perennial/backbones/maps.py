@@ -31,9 +31,11 @@ def with_map(pipeline: "torch.nn.Module", images: "torch.Tensor") -> "torch.nn.M
                 features = self.pipeline(images)
             return features, passed.map()
 
-    with torch.inference_mode(), _watched(pipeline) as passed:
-        features = pipeline(images)
-    return WithMap().eval() if passed.explains(features) else None
+    with torch.inference_mode():
+        with _watched(pipeline) as passed:
+            features = pipeline(images)
+        found = passed.explains(features)
+    return WithMap().eval() if found else None
 
 
 @dataclass
