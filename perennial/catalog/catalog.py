@@ -6,7 +6,7 @@ from typing import Literal
 import pyarrow as pa
 
 from perennial.catalog import embeddings as vectors_of
-from perennial.catalog import holds
+from perennial.catalog import feedback, holds, predictions
 from perennial.catalog.embeddings import Vectors
 from perennial.catalog.images import Images, pixels_key
 from perennial.catalog.labels import HEADER, Labels
@@ -126,11 +126,16 @@ class Catalog:
         return vectors_of.without_embedding(self.objects, backbone, ids)
 
     def sql(self, query: str) -> pa.Table:
-        """Answer a query over the views images, labels (events) and embeddings (image and backbone, no vectors).
+        """Answer a query over the catalog's views.
+
+        They are images, labels (events), embeddings (image and backbone, no vectors), predictions, and feedback (with its state).
 
         Raises:
             CatalogError: the query is wrong.
         """
         events = self._labels.table.view().read(EVENTS, f"image != '{HEADER}'")
         views = {"images": self.images(), "labels": events, "embeddings": vectors_of.embedded(self.objects)}
+        asked = "predictions" in query.lower()  # they may be many
+        answered = predictions.table(self.objects).view().read(where=None if asked else "false")
+        views |= {"predictions": answered, "feedback": feedback.view(self.objects)}
         return run_sql(query, views)

@@ -40,6 +40,9 @@ REVIEW = Layout(
     pa.schema([key_field("key"), pa.field("task", pa.string()), pa.field("image", pa.string())]), indexed=("key", "image")
 )
 UNLABELLED = ("id", "post", "published", "place", "kind", "metadata")
+FEEDBACK = "feedback"
+"""The source of pictures that people sent; no source will label them."""
+
 UPLOADS = 16
 
 
@@ -84,7 +87,7 @@ class Images:
         """
         mark = f"labels/{task}/mark.json"
         start = self._objects.get_json(mark)["row"] if self._objects.exists(mark) else 0
-        rows = self.table.view().read(UNLABELLED, f"_rowid >= {start}", row_ids=True)
+        rows = self.table.view().read(UNLABELLED, f"_rowid >= {start} AND source != {quoted(FEEDBACK)}", row_ids=True)
         ids = rows["id"].to_pylist()
         done = self._labels.labelled_by_source(task, ids) | self._set_aside(task, ids)
         left = rows.filter(pc.invert(pc.is_in(rows["id"], pa.array(sorted(done), pa.string()))))

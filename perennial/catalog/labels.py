@@ -40,8 +40,8 @@ COLUMNS = ("event", "image", "cls", "origin", "who", "at", "seq", "batch")
 class Labels:
     """The label events of all tasks.
 
-    A batch is one commit: its events, and one header row (without an image) with the batch's totals, so that
-    batches are listed without reading events, and a writer that dies leaves neither or both.
+    A batch is one commit: its events, and one header row (without an image) with the batch's totals, and its origin where
+    people corrected, so that batches are listed without reading events, and a writer that dies leaves neither or both.
     """
 
     def __init__(self, objects: Objects) -> None:
@@ -60,7 +60,7 @@ class Labels:
         """Return a task's batches, ordered by the day of the newest event and the id."""
         where = f"image = {quoted(HEADER)} AND task = {quoted(task)}"
         standing = holds(self._objects, task)
-        rows = self.table.view().read(("task", "batch", "images", "events", "at", "last"), where).to_pylist()
+        rows = self.table.view().read(("task", "batch", "images", "events", "at", "last", "origin"), where).to_pylist()
         return sorted((_batch(row, standing) for row in rows), key=lambda batch: (batch.last, batch.id))
 
     def events(self, task: str, batches: Collection[str]) -> pa.Table:
@@ -131,6 +131,7 @@ def _draw_up(view: View, task: str, given: Sequence[LabelEvent]) -> pa.Table:
     days = [row["at"] for row in fresh]
     header = {"event": batch, "task": task, "image": HEADER, "at": min(days), "last": max(days)}
     header |= {"images": len({row["image"] for row in fresh}), "events": len(fresh)}
+    header |= {"origin": "feedback"} if all(row["origin"] == "feedback" for row in fresh) else {}
     return pa.Table.from_pylist([row | {"batch": batch} for row in (header, *fresh)], schema=LAYOUT.schema)
 
 
@@ -152,4 +153,5 @@ def _known(view: View, task: str, images: Sequence[str]) -> defaultdict[str, lis
 
 def _batch(row: dict[str, Any], standing: dict[str, Hold]) -> Batch:
     state = standing.get(row["batch"], Hold("open", ""))
-    return Batch(row["batch"], row["task"], row["images"], row["at"], row["last"], state.status, state.reason, row["events"])
+    about = (row["batch"], row["task"], row["images"], row["at"], row["last"], state.status, state.reason, row["events"])
+    return Batch(*about, row["origin"] or "source")

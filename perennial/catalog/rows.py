@@ -45,7 +45,10 @@ class LabelEvent:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The events that one label step appended; ``id`` is their digest, ``reason`` says why it is held or was settled."""
+    """The events that were appended at once; ``id`` is their digest, ``reason`` says why it is held or was settled.
+
+    ``origin`` is "feedback" where all of them are corrections by people.
+    """
 
     id: str
     task: str
@@ -55,3 +58,4 @@ class Batch:
     status: Status = "open"
     reason: str = ""
     events: int = 0
+    origin: Origin = "source"

@@ -2,9 +2,9 @@
 
 ::
 
-    segments/<endpoint>/key                             signs prediction ids
-    segments/<endpoint>/<writer>/00000007.jsonl         records
-    segments/<endpoint>/<writer>/pictures/<sha256>      pictures that they name
+    segments/<endpoint>/key                                   signs prediction ids
+    segments/<endpoint>/<writer>/00000007.jsonl               records
+    segments/<endpoint>/<writer>/pictures/00000007/<sha256>   pictures that they name
 
 The first line of a segment says what follows: format, endpoint, writer, number, the sequence number of the first record, how
 many there are, the digest of the lines, how many records the writer had lost since the segment before, and whether it is the
@@ -60,15 +60,19 @@ class Segment:
         """Where it lies in the store."""
         return f"{FOLDER}/{self.endpoint}/{self.writer}/{self.number:08d}{_SUFFIX}"
 
+    def picture(self, sha256: str) -> str:
+        """Return where a picture that a record names lies until it is folded."""
+        return f"{pictures_of(self.endpoint, self.writer)}/{self.number:08d}/{sha256}"
+
 
 def key_of_ids(endpoint: str) -> str:
     """Return the object that holds the key of an endpoint's prediction ids."""
     return f"{FOLDER}/{endpoint}/key"
 
 
-def key_of_picture(endpoint: str, writer: str, sha256: str) -> str:
-    """Return the object that holds a picture until it is folded."""
-    return f"{FOLDER}/{endpoint}/{writer}/{PICTURES}/{sha256}"
+def pictures_of(endpoint: str, writer: str) -> str:
+    """Return the prefix of a writer's pictures."""
+    return f"{FOLDER}/{endpoint}/{writer}/{PICTURES}"
 
 
 def is_segment(key: str) -> bool:

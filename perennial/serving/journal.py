@@ -12,7 +12,7 @@ from typing import Any
 
 from perennial.catalog.digests import digest_of_bytes
 from perennial.catalog.objects import Objects
-from perennial.catalog.segments import Segment, encode, key_of_picture, line
+from perennial.catalog.segments import Segment, encode, line
 from perennial.errors import StoreError
 from perennial.serving.tally import Standing, Tally
 
@@ -181,7 +181,7 @@ class Journal:
             segment = Segment(self.endpoint, self.writer, standing.number, first, lost=draft.lost, last=draft.last)
             self._tally.stand(Standing(standing.settled, standing.number, settling))
             for sha256, picture in draft.pictures.items():
-                self._insist(key_of_picture(self.endpoint, self.writer, sha256), picture)
+                self._insist(segment.picture(sha256), picture)
             self._insist(segment.key, encode(segment, draft.lines))
             self._tally.stand(Standing(standing.settled + settling, standing.number + 1))
             self.written += len(draft.lines)

@@ -64,7 +64,7 @@ def test_records_and_their_picture_are_in_the_store_soon(journal: Journal, objec
     (segment,) = waited(lambda: segments(objects), bool)
     kept = segment.records[1]["picture"]
     assert segment.records[0] == {"prediction_id": "a", "probability": 0.25, "kind": "prediction"}
-    assert objects.get(f"segments/regions/{journal.writer}/pictures/{kept}") == b"a picture"
+    assert objects.get(segment.picture(kept)) == b"a picture"
     waited(lambda: journal.waiting, lambda waiting: waiting == 0)
     assert (journal.written, journal.lost, journal.trouble) == (2, 0, "")
 
