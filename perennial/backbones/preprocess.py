@@ -46,7 +46,7 @@ def _centre(picture: Image.Image, resize: int, crop: int) -> Pixels:
         raise Image.DecompressionBombError
     turned = picture.getexif().get(ExifTags.Base.Orientation, 1) if "exif" in picture.info else 1
     picture.draft("RGB", _scaled(picture.size, resize))
-    box = _kept(picture.size, resize, crop)
+    box = kept_box(picture.size, resize, crop)
     rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
     kept = rgb.resize((crop, crop), Image.Resampling.BILINEAR, box)
     if turned != 1:
@@ -61,7 +61,7 @@ def _scaled(size: tuple[int, int], resize: int) -> tuple[int, int]:
     return (resize, resize * height // width) if width <= height else (resize * width // height, resize)
 
 
-def _kept(size: tuple[int, int], resize: int, crop: int) -> tuple[float, float, float, float]:
+def kept_box(size: tuple[int, int], resize: int, crop: int) -> tuple[float, float, float, float]:
     """Return the box of the original that becomes the centre crop of the scaled picture."""
     scaled = _scaled(size, resize)
     left, top = (round((side - crop) / 2) for side in scaled)

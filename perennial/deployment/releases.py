@@ -1,4 +1,4 @@
-"""Making a release: the heads, golden images and names of what an endpoint is to serve, as one folder that never changes."""
+"""Making a release: heads, golden images, neighbours and the names of what an endpoint is to serve; it never changes."""
 
 import shutil
 import tempfile
@@ -11,6 +11,7 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.digests import canonical, digest_of_bytes
 from perennial.catalog.objects import Objects
 from perennial.deployment.golden import golden_images
+from perennial.deployment.neighbours import write_neighbours
 from perennial.errors import ModelError, ObjectMissing, StoreError
 from perennial.learning.model import load_model
 from perennial.serving.record import read_record
@@ -37,6 +38,7 @@ def build_release(catalog: Catalog, endpoint: str, tasks: Mapping[str, ServedMod
             for file in SERVED:
                 shutil.copyfile(model.folder / file, target / file)
             golden += golden_images(catalog, task, model, threads)
+            write_neighbours(catalog, task, model, folder)
         _write_golden(catalog, folder, [image.model_dump() for image in golden])
         release = ReleaseFile(endpoint=endpoint, tasks=dict(sorted(tasks.items())), code=__version__, files=_digests(folder))
         (folder / FILE).write_bytes(canonical(release.model_dump(mode="json")))

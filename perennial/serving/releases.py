@@ -6,22 +6,24 @@
       release.json                 tasks → model, version and backbone; the server's code; every other file's sha256
       heads/<task>/                model.json, head.safetensors
       golden.json, golden/*.jpg    images with the answers that were computed offline
+      neighbours/<task>.json       training images that explain answers, <task>.safetensors their vectors; not in older releases
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from perennial.backbones.engines import Backbone
 from perennial.catalog.digests import digest_of
 from perennial.catalog.objects import Objects
 from perennial.errors import ModelError, ObjectMissing
 from perennial.learning.head import Head
+from perennial.serving.neighbours import Neighbours
 
 FORMAT = 1
 FILE = "release.json"
@@ -29,13 +31,20 @@ GOLDEN = "golden.json"
 
 
 class ServedModel(BaseModel):
-    """What answers for one task."""
+    """What answers for one task, and whether the pictures that it is asked about are kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     version: int
     backbone: str
+    keep_pictures: bool = False
+
+    @model_serializer(mode="wrap")
+    def _told(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what releases had no word for before, so that they keep their digests and older servers read new ones."""
+        document: dict[str, Any] = write(self)
+        return document if self.keep_pictures else {name: value for name, value in document.items() if name != "keep_pictures"}
 
 
 class ReleaseFile(BaseModel):
@@ -67,12 +76,13 @@ class GoldenImage(BaseModel):
 
 @dataclass(frozen=True)
 class Release:
-    """A release in memory, ready to answer."""
+    """A release in memory, ready to answer; ``neighbours`` lacks a task whose release was made without."""
 
     digest: str
     tasks: Mapping[str, ServedModel]
     heads: Mapping[str, Head]
     backbones: Mapping[str, Backbone]
+    neighbours: Mapping[str, Neighbours] = field(default_factory=dict)
 
 
 def release_prefix(endpoint: str, digest: str) -> str:
@@ -114,11 +124,13 @@ def load_release(objects: Objects, endpoint: str, digest: str, backbones: dict[s
     for served in file.tasks.values():
         if served.backbone not in backbones:
             backbones[served.backbone] = Backbone.load(objects, served.backbone, threads)
+    heads = {task: Head.load(folder / "heads" / task) for task in file.tasks}
     return Release(
         digest=digest,
         tasks=file.tasks,
-        heads={task: Head.load(folder / "heads" / task) for task in file.tasks},
+        heads=heads,
         backbones={task: backbones[served.backbone] for task, served in file.tasks.items()},
+        neighbours={task: found for task, head in heads.items() if (found := Neighbours.load(folder, task, head))},
     )
 
 
