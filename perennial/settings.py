@@ -27,6 +27,11 @@ class Settings(BaseSettings):
     dashboard_port: int = Field(8501, ge=1, le=65535, description="The dashboard's port.")
     endpoint_url: str = Field("", description="Where endpoints answer, if not on this machine; {endpoint} is one's name.")
     threads: int = Field(0, ge=0, description="Threads for inference; 0 takes the cores this process may use.")
+    queue: int = Field(64, ge=1, description="Images that may wait for inference at once; beyond that, 503.")
+    deadline_s: float = Field(10.0, gt=0, description="Seconds after which a request that isn't answered is given up.")
+    log_requests: bool = Field(False, description="Log a JSON line a request, to standard error.")
+    feedback_tokens: Path | None = Field(None, description="Users who may give feedback; by default a file in {home}.")
+    feedback_daily: int = Field(1000, ge=1, description="Pieces of feedback that one user may give an endpoint a day.")
     kfp: str = Field("", description="Address of the Kubeflow Pipelines API, such as http://127.0.0.1:8888.")
     kfp_namespace: str = Field("kubeflow", description="Namespace in which the pipelines' pods run.")
     namespace: str = Field("perennial", description="Namespace of the store, MLflow, the dashboard and the endpoints.")
@@ -64,14 +69,20 @@ class Settings(BaseSettings):
             ) from None
 
     def apart(self, name: str) -> "Settings":
-        """Return settings under which all state lies in a folder of its own in ``home``, the store and MLflow included."""
+        """Return settings under which all state lies in a folder of its own in ``home``, the store and MLflow too; users stay."""
         home = self.home.resolve() / name
-        return self.model_copy(update={"home": home, "tasks": home / "tasks", "store": "", "mlflow": ""})
+        apart = {"home": home, "tasks": home / "tasks", "store": "", "mlflow": "", "feedback_tokens": self.tokens_file}
+        return self.model_copy(update=apart)
 
     @property
     def store_url(self) -> str:
         """The object store's URL."""
         return self.store or (self.home.resolve() / "store").as_uri()
+
+    @property
+    def tokens_file(self) -> Path:
+        """The file of users who may give feedback."""
+        return self.feedback_tokens or self.home.resolve() / "feedback-tokens.yaml"
 
     @property
     def mlflow_uri(self) -> str:

@@ -112,6 +112,9 @@ class Task(_Part):
     finetune: FinetuneSpec = FinetuneSpec()
     gate: GateSpec = GateSpec()
     endpoint: str = Field("", pattern=r"^([a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?)?$", description="By default the task's name.")
+    keep_pictures: bool = Field(
+        False, description="Keep pictures that the endpoint is asked about, so that they can be learnt."
+    )
     schedule: str = Field("0 0 */6 * * *", description="Cron with seconds first, UTC; empty: paused on the cluster.")
     shard_images: int = Field(2000, ge=1, description="New images that one pod embeds; more are spread over several pods.")
 

@@ -60,7 +60,8 @@ class _Deployment:
 
     def release_of(self, version: Version, record: EndpointRecord) -> str:
         """Make the release that serves this version beside the other tasks' present ones."""
-        served = ServedModel(model=version.digest, version=version.number, backbone=version.backbone)
+        kept = self.task.keep_pictures
+        served = ServedModel(model=version.digest, version=version.number, backbone=version.backbone, keep_pictures=kept)
         others = served_by(self.catalog.objects, self.endpoint, record.stable)
         return build_release(self.catalog, self.endpoint, {**others, self.task.name: served}, self.settings.inference_threads)
 
