@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     queue: int = Field(64, ge=1, description="Images that may wait for inference at once; beyond that, 503.")
     deadline_s: float = Field(10.0, gt=0, description="Seconds after which a request that isn't answered is given up.")
     log_requests: bool = Field(False, description="Log a JSON line a request, to standard error.")
-    feedback_tokens: Path | None = Field(None, description="Users who may give feedback; by default a file in {home}.")
+    feedback_tokens: str = Field("", description="File of users who may give feedback; by default one in {home}.")
     feedback_daily: int = Field(1000, ge=1, description="Pieces of feedback that one user may give an endpoint a day.")
     kfp: str = Field("", description="Address of the Kubeflow Pipelines API, such as http://127.0.0.1:8888.")
     kfp_namespace: str = Field("kubeflow", description="Namespace in which the pipelines' pods run.")
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     def apart(self, name: str) -> "Settings":
         """Return settings under which all state lies in a folder of its own in ``home``, the store and MLflow too; users stay."""
         home = self.home.resolve() / name
-        apart = {"home": home, "tasks": home / "tasks", "store": "", "mlflow": "", "feedback_tokens": self.tokens_file}
+        apart = {"home": home, "tasks": home / "tasks", "store": "", "mlflow": "", "feedback_tokens": str(self.tokens_file)}
         return self.model_copy(update=apart)
 
     @property
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     @property
     def tokens_file(self) -> Path:
         """The file of users who may give feedback."""
-        return self.feedback_tokens or self.home.resolve() / "feedback-tokens.yaml"
+        return Path(self.feedback_tokens) if self.feedback_tokens else self.home.resolve() / "feedback-tokens.yaml"
 
     @property
     def mlflow_uri(self) -> str:
