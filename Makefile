@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-crash test-cluster bench lint format lock images clean
+.PHONY: demo test test-crash test-cluster bench bench-serving lint format lock images clean
 
 demo: $(READY)  ## show the whole loop on the bundled site; ARGS="--no-serve --json", ARGS="--seed 3", ...
 	@$(BIN)/perennial demo $(ARGS)
@@ -19,6 +19,9 @@ test-cluster: $(READY)  ## on the cluster that KUBECONFIG names, which must reac
 
 bench: $(READY)  ## speed, as ratios measured in one run
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-serving: $(READY)  ## the endpoint beside other servers; ARGS="--only hand-written,loop", ARGS=--resume, ARGS="soak --minutes 10"
+	@$(BIN)/python -m tests.benchmarks.serving $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -38,7 +41,7 @@ lock: $(READY)  ## resolve again, newest versions that pyproject.toml allows
 	$(BIN)/python locks/resolve.py
 
 clean:
-	rm -rf .venv .perennial .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .bench .perennial .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 
 # Standard output is kept free, so that `make demo ARGS=--json` prints JSON and nothing else.
 $(READY): pyproject.toml locks/dev.txt locks/uv.txt
