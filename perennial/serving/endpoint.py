@@ -1,9 +1,9 @@
 """What one server process serves: releases side by side, each with its share of the traffic."""
 
+import logging
 import os
 import threading
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,14 +11,12 @@ import numpy as np
 
 from perennial.backbones.engines import Backbone
 from perennial.catalog.objects import Objects
-from perennial.errors import BackboneError, EndpointError, ImageRejected, ModelError, NothingReleased, StoreError
-from perennial.serving.images import Pixels, pixels
+from perennial.errors import BackboneError, EndpointError, ModelError, NothingReleased, StoreError
 from perennial.serving.record import EndpointRecord, read_record
 from perennial.serving.releases import Release, load_release
 
 RETRY_S = 2.0
-TOP = 10
-Answer = dict[str, Any]
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -61,17 +59,12 @@ class Endpoint:
         self._view = _View(EndpointRecord(endpoint=name))
         self._turn = 0
         self._lock = threading.Lock()
-        self._computing = threading.Lock()
 
-    def start(self, *, canary_alone: bool, empty: bool = False) -> None:
-        """Load what the record names; with ``canary_alone``, a canary will do and what can't be loaded is only reported.
-
-        With ``empty``, nothing need be released yet.
+    def check(self, *, canary_alone: bool, empty: bool = False) -> None:
+        """Check that something is released; with ``canary_alone`` a canary will do, with ``empty`` nothing need be.
 
         Raises:
-            NothingReleased: it names no release.
-            ModelError: the release is damaged.
-            BackboneError: a backbone is missing or damaged.
+            NothingReleased: it isn't.
             StoreError: the store can't be read.
         """
         record = read_record(self._objects, self.name)
@@ -79,6 +72,16 @@ class Endpoint:
             raise NothingReleased(
                 f"The endpoint '{self.name}' has no release yet. Run 'perennial run TASK' until a model is promoted, then serve."
             )
+
+    def start(self, *, canary_alone: bool) -> None:
+        """Load what the record names; with ``canary_alone``, what can't be loaded is only reported.
+
+        Raises:
+            ModelError: the release is damaged.
+            BackboneError: a backbone is missing or damaged.
+            StoreError: the store can't be read.
+        """
+        record = read_record(self._objects, self.name)
         if record.stable and not canary_alone:
             self._load(record.stable)
         self.reconcile()
@@ -87,14 +90,14 @@ class Endpoint:
         """Make what is served what the record says; what can't be loaded or read is reported, and serving goes on."""
         try:
             record = read_record(self._objects, self.name)
-            self.store_trouble = ""
         except (StoreError, EndpointError) as error:
-            self.store_trouble = str(error)
+            self._trouble(str(error))
             return
         held = self._view
         if held.stable and not record.stable:
-            self.store_trouble = f"The endpoint's record is gone from {self._objects.url}; what is loaded serves on."
+            self._trouble(f"The endpoint's record is gone from {self._objects.url}; what is loaded serves on.")
             return
+        self._trouble("")
         ready = {digest: release for digest in record.roles if (release := self._loaded(digest))}
         stable = ready.get(record.stable or "") or held.stable
         ready |= {stable.digest: stable} if stable else {}
@@ -102,54 +105,58 @@ class Endpoint:
         used = {served.backbone for release in ready.values() for served in release.tasks.values()}
         self._backbones = {digest: backbone for digest, backbone in self._backbones.items() if digest in used}
         self._failed = {digest: failed for digest, failed in self._failed.items() if digest in record.roles}
+        with self._lock:
+            self._counts = {digest: count for digest, count in self._counts.items() if digest in {*ready, *record.roles}}
 
     @property
     def tasks(self) -> list[str]:
         """The tasks that some ready release answers for."""
         return sorted({task for release in self._view.ready.values() for task in release.tasks})
 
-    def choose(self, task: str, named: str | None) -> Release:
+    @property
+    def ready(self) -> dict[str, Release]:
+        """The releases that are loaded, by digest."""
+        return self._view.ready
+
+    def choose(self, task: str | None, named: str | None = None, version: str | None = None) -> Release:
         """Return the release that answers the next request: the one that the client names, else by the shares.
 
+        Args:
+            task: what is asked; None: all tasks of the release.
+            named: a release's digest, from the client.
+            version: a version of the task's model, from the client.
+
         Raises:
-            EndpointError: no ready release of that name answers for this task.
+            EndpointError: no ready release of that name, or with that version, answers for this task.
         """
         view = self._view
         if named is not None:
             release = view.ready.get(named)
-            if release is None or task not in release.tasks:
-                known = ", ".join(sorted(view.ready))
-                raise EndpointError(f"The endpoint '{self.name}' has no ready release '{named}' for '{task}'. Ready: {known}.")
+            if release is None or not _answers(release, task):
+                known, what = ", ".join(sorted(view.ready)), f" for '{task}'" if task else ""
+                raise EndpointError(f"The endpoint '{self.name}' has no ready release '{named}'{what}. Ready: {known}.")
             return release
-        candidates = [release for release in (view.stable, view.canary) if release and task in release.tasks]
+        if version:
+            return self._of_version(view, task, version)
+        candidates = [release for release in (view.stable, view.canary) if release and _answers(release, task)]
         if not candidates:
             raise EndpointError(self.lacks(task))
         return candidates[-1] if len(candidates) == 2 and self._canarys_turn(view.record.share) else candidates[0]
 
-    def lacks(self, task: str) -> str:
+    def lacks(self, task: str | None) -> str:
         """Return the sentence for a task that nothing here answers for."""
-        if not self._view.ready:
+        if not self._view.ready or task is None:
             return f"The endpoint '{self.name}' has no release yet; it answers once a run has promoted a model."
         return f"The endpoint '{self.name}' has no model '{task}'. Its models: {', '.join(self.tasks)}."
 
-    def answer(self, release: Release, task: str, images: list[bytes]) -> list[Answer]:
-        """Return one answer for each image.
-
-        Raises:
-            ImageRejected: one of them is no image that is taken in.
-        """
-        began = time.perf_counter()
-        backbone, failed, rejected = release.backbones[task], True, False
-        try:
-            batch = np.stack([pixels(data, backbone) for data in images])
-            answers = self._infer(release, task, batch)
-            failed = False
-            return answers
-        except ImageRejected:
-            failed, rejected = False, True
-            raise
-        finally:
-            self._note(release.digest, failed, rejected, time.perf_counter() - began)
+    def count(self, digest: str, seconds: float, *, failed: bool = False, rejected: bool = False) -> None:
+        """Count one request that a release answered, or failed on, or whose images it refused."""
+        with self._lock:
+            count = self._counts.setdefault(digest, Count())
+            count.requests += 1
+            count.errors += failed
+            count.rejected += rejected
+            count.seconds += seconds
 
     def report(self) -> dict[str, Any]:
         """Return what is served, for ``GET /v1/endpoint``."""
@@ -190,28 +197,36 @@ class Endpoint:
         try:
             return self._load(digest)
         except (ModelError, BackboneError, StoreError) as error:
+            if failed is None or failed.reason != str(error):
+                _log.warning("%s", error, extra={"release": digest})
             self._failed[digest] = _Failed(str(error), time.monotonic() + RETRY_S)
             return None
 
     def _load(self, digest: str) -> Release:
-        """Load a release and let it compute once, so that its first request is as fast as the others."""
+        """Load a release and let it compute, so that its first requests are as fast as the others."""
+        before = set(self._backbones)
         release = load_release(self._objects, self.name, digest, self._backbones, self._threads)
         for task, backbone in release.backbones.items():
-            side = backbone.description.preprocessing.crop
-            self._infer(release, task, np.zeros((1, side, side, 3), np.uint8))
+            side, sizes = backbone.description.preprocessing.crop, {1, backbone.description.group}
+            for size in () if backbone.digest in before else sorted(sizes):
+                backbone.embed(np.zeros((size, side, side, 3), np.uint8))
+            before.add(backbone.digest)
+            release.heads[task].unfamiliar(np.zeros((1, backbone.dims), np.int16))
         self._failed.pop(digest, None)
         self._view = _View(self._view.record, self._view.stable, self._view.canary, {**self._view.ready, digest: release})
         return release
 
-    def _infer(self, release: Release, task: str, batch: Pixels) -> list[Answer]:
-        head, backbone = release.heads[task], release.backbones[task]
-        with self._computing:  # the engine uses all threads for one batch; two at once would only get in each other's way
-            vectors = backbone.embed(batch)
-        probabilities, unfamiliar = head.probabilities(vectors), head.unfamiliar(vectors)
-        return [
-            _answer(release, task, head.classes, row, bool(strange))
-            for row, strange in zip(probabilities, unfamiliar, strict=True)
-        ]
+    def _of_version(self, view: _View, task: str | None, version: str) -> Release:
+        known = {str(release.tasks[task].version): release for release in view.ready.values() if task and task in release.tasks}
+        if version not in known:
+            ready = ", ".join(sorted(known)) or "none"
+            raise EndpointError(f"The endpoint '{self.name}' has no version '{version}' of '{task}' ready. Ready: {ready}.")
+        return known[version]
+
+    def _trouble(self, sentence: str) -> None:
+        if sentence and sentence != self.store_trouble:
+            _log.warning("%s", sentence)
+        self.store_trouble = sentence
 
     def _canarys_turn(self, share: int) -> bool:
         """Spread the canary's share evenly: of any 100 requests in a row, ``share`` are its own."""
@@ -220,25 +235,6 @@ class Endpoint:
             taken, self._turn = divmod(self._turn, 100)
         return taken > 0
 
-    def _note(self, digest: str, failed: bool, rejected: bool, seconds: float) -> None:
-        with self._lock:
-            count = self._counts.setdefault(digest, Count())
-            count.requests += 1
-            count.errors += failed
-            count.rejected += rejected
-            count.seconds += seconds
 
-
-def _answer(release: Release, task: str, classes: tuple[str, ...], probabilities: Any, unfamiliar: bool) -> Answer:
-    order = np.argsort(-probabilities, kind="stable")[:TOP]
-    top = [{"class": classes[i], "probability": float(probabilities[i])} for i in order]
-    served = release.tasks[task]
-    return {
-        **top[0],
-        "top": top,
-        "unfamiliar": unfamiliar,
-        "model_version": served.version,
-        "release": release.digest,
-        "backbone": served.backbone,
-        "prediction_id": uuid.uuid4().hex,
-    }
+def _answers(release: Release, task: str | None) -> bool:
+    return task in release.tasks if task is not None else bool(release.tasks)

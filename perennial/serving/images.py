@@ -18,7 +18,7 @@ def pixels(data: bytes, backbone: Backbone) -> Pixels:
     """Return an image as the backbone saw those that it learnt from, uint8 [H, W, 3].
 
     A plain JPEG is decoded at once at the scale that is needed. Anything else is normalised first, as if it had been taken into
-    the catalog; doing so to a large plain JPEG as well would cost six times as much, and change pixels by a level or two.
+    the catalog; to do so to a large plain JPEG as well would cost six times as much, and moves its pixels by up to half of one.
 
     Raises:
         ImageRejected: it is no image that is taken in, with the reason.

@@ -3,16 +3,38 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass
 from typing import Any
 
 MOST_IMAGES = 64
 INPUT = "image"
+TIMEOUT_HEADER = "x-perennial-timeout"
 _EXAMPLE = '{"instances": [{"image": {"b64": "…"}}]}'
 
 
 class WrongRequest(ValueError):
     """A request that holds no images; its text is the answer's sentence."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input of a V2 request."""
+
+    name: str
+    datatype: Any
+    data: Any
+
+
+@dataclass(frozen=True)
+class V2Request:
+    """A V2 REST request: images, the client's id, which outputs it wants (all, if it names none), and whether as raw bytes."""
+
+    images: list[bytes]
+    id: str
+    outputs: Mapping[str, bool]
+    binary: bool
 
 
 def images_of_body(body: bytes, content_type: str) -> list[bytes]:
@@ -30,6 +52,14 @@ def images_of_body(body: bytes, content_type: str) -> list[bytes]:
     except (ValueError, RecursionError) as error:
         raise WrongRequest(f"The request isn't JSON ({error}). Send an image as the body, or JSON such as {_EXAMPLE}.") from None
     return images_of_json(document)
+
+
+def options_of_body(body: bytes) -> Mapping[str, Any]:
+    """Return what stands beside the instances of a V1 request's JSON; nothing where it is an image."""
+    if body.lstrip()[:1] != b"{":
+        return {}
+    document = json.loads(body)
+    return document if isinstance(document, Mapping) else {}
 
 
 def images_of_json(document: Any) -> list[bytes]:
@@ -58,28 +88,35 @@ def images_of_tensors(inputs: Sequence[Any]) -> list[bytes]:
     return [element if isinstance(element, bytes) else decoded(element, f"data[{i}]") for i, element in enumerate(elements)]
 
 
-def images_of_binary(body: bytes, json_length: str | None) -> list[bytes]:
-    """Return the images of a V2 REST request whose tensor follows the JSON as raw bytes.
+def v2_request(body: bytes, json_length: str | None) -> "V2Request":
+    """Return what a V2 REST request asks: JSON, or JSON and after it a tensor as raw bytes.
 
-    KServe's own reading of it makes text of every BYTES tensor, which an encoded image isn't.
+    KServe's own reading makes text of every BYTES tensor, which an encoded image isn't.
+
+    Args:
+        body: the request's body.
+        json_length: the header ``Inference-Header-Content-Length``, of a request with raw bytes.
 
     Raises:
-        WrongRequest: the lengths don't fit, or it isn't exactly one BYTES input.
+        WrongRequest: it has another shape, the lengths don't fit, or it isn't exactly one BYTES input.
     """
     try:
-        head = int(json_length or "")
-        inputs = json.loads(body[:head])["inputs"]
-        names = [(str(each["name"]), str(each["datatype"])) for each in inputs]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        head = int(json_length) if json_length is not None else len(body)
+        document = json.loads(body[:head])
+    except (ValueError, RecursionError):
         raise WrongRequest(
             "The request is neither JSON nor JSON followed by a binary tensor whose header Inference-Header-Content-Length "
             "gives the JSON's length. Send one of these."
         ) from None
-    if len(names) != 1 or names[0][1] != "BYTES":
-        raise _wrong_inputs(names)
-    images = list(_prefixed(body[head:]))
-    _few_enough(images)
-    return images
+    inputs, outputs = _tensors(document, "inputs"), _tensors(document, "outputs", optional=True)
+    parameters, id = document.get("parameters"), document.get("id")
+    whole = isinstance(parameters, Mapping) and parameters.get("binary_data_output") is True
+    binary = {str(each["name"]): _binary(each, whole) for each in outputs}
+    if json_length is None or "data" in (inputs[0] if inputs else {}):
+        images = images_of_tensors([Tensor(str(each["name"]), each.get("datatype"), each.get("data")) for each in inputs])
+    else:
+        images = _images_of_binary(inputs, body[head:])
+    return V2Request(images, id if isinstance(id, str) else "", binary, whole)
 
 
 def decoded(text: Any, where: str) -> bytes:
@@ -96,6 +133,23 @@ def decoded(text: Any, where: str) -> bytes:
         raise WrongRequest(f"{where} isn't base64. Send the encoded image file as base64 text, such as {_EXAMPLE}.") from None
 
 
+def seconds_of(text: str | None, most: float) -> float:
+    """Return how long a client lets its request take, at most ``most`` seconds; that where it says nothing.
+
+    Raises:
+        WrongRequest: it is no positive number.
+    """
+    if text is None:
+        return most
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not seconds > 0:
+        raise WrongRequest(f"The header {TIMEOUT_HEADER} is '{text[:40]}'. Send a number of seconds above 0, such as 2.5.")
+    return min(seconds, most)
+
+
 def _encoded(instance: Any) -> Any:
     image = instance.get("image", instance) if isinstance(instance, Mapping) else instance
     return image.get("b64") if isinstance(image, Mapping) else image
@@ -104,10 +158,40 @@ def _encoded(instance: Any) -> Any:
 def _elements(tensor: Any) -> list[Any]:
     """Return a BYTES tensor's elements in order, whatever its shape."""
     try:
-        raw = tensor.as_numpy() if tensor.data is None or not len(tensor.data) else tensor.data
+        empty = tensor.data is None or (isinstance(tensor.data, Sized) and not len(tensor.data))
+        raw = tensor.as_numpy() if empty and hasattr(tensor, "as_numpy") else tensor.data
     except (ValueError, TypeError, IndexError) as error:
         raise WrongRequest(f"The input '{tensor.name}' can't be read: {error}.") from None
-    return list(_flat(raw.tolist() if hasattr(raw, "tolist") else list(raw)))
+    elements = raw.tolist() if hasattr(raw, "tolist") else raw
+    return list(_flat(elements if isinstance(elements, list) else [elements]))
+
+
+def _tensors(document: Any, key: str, *, optional: bool = False) -> list[Mapping[str, Any]]:
+    """Return the tensors that a V2 request lists under a key."""
+    listed = document.get(key, [] if optional else None) if isinstance(document, Mapping) else None
+    if optional and listed is None and isinstance(document, Mapping):
+        return []
+    if not isinstance(listed, list) or not all(
+        isinstance(each, Mapping) and isinstance(each.get("name"), str) for each in listed
+    ):
+        raise WrongRequest(
+            f"The request isn't as this route takes it: '{key}' is no list of tensors with name, shape and datatype. Send JSON "
+            'such as {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["…"]}]}.'
+        )
+    return listed
+
+
+def _binary(output: Mapping[str, Any], otherwise: bool) -> bool:
+    parameters = output.get("parameters")
+    return bool(parameters.get("binary_data", otherwise)) if isinstance(parameters, Mapping) else otherwise
+
+
+def _images_of_binary(inputs: list[Mapping[str, Any]], data: bytes) -> list[bytes]:
+    if len(inputs) != 1 or inputs[0].get("datatype") != "BYTES":
+        raise _wrong_inputs([(each["name"], each.get("datatype")) for each in inputs])
+    images = list(_prefixed(data))
+    _few_enough(images)
+    return images
 
 
 def _prefixed(data: bytes) -> Iterator[bytes]:
@@ -121,13 +205,22 @@ def _prefixed(data: bytes) -> Iterator[bytes]:
         at += 4 + length
 
 
-def _wrong_inputs(names: list[tuple[str, str]]) -> WrongRequest:
+def _wrong_inputs(names: list[tuple[str, Any]]) -> WrongRequest:
     got = ", ".join(f"{name} ({datatype})" for name, datatype in names) or "none"
     return WrongRequest(f"The request needs exactly one input, '{INPUT}' of datatype BYTES with encoded images, got {got}.")
 
 
-def _flat(elements: list[Any]) -> list[Any]:
-    return [leaf for element in elements for leaf in (_flat(element) if isinstance(element, list) else [element])]
+def _flat(elements: list[Any]) -> Iterator[Any]:
+    """Yield the leaves of nested lists in order; their depth is the client's, so there is no recursion."""
+    left = [iter(elements)]
+    while left:
+        for element in left[-1]:
+            if isinstance(element, list):
+                left.append(iter(element))
+                break
+            yield element
+        else:
+            left.pop()
 
 
 def _few_enough(images: Sequence[Any]) -> None:

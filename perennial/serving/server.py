@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -17,10 +18,12 @@ from perennial.catalog.objects import Objects
 from perennial.errors import PortInUse
 from perennial.serving.address import Address, clear_address, write_address
 from perennial.serving.endpoint import Endpoint
+from perennial.serving.logs import set_up
 from perennial.settings import Settings
 
 POLL_S = 0.25
 GRACE_S = 5
+MOST_FILES = 65_536
 Ready = Callable[[Address], None]
 
 
@@ -37,7 +40,7 @@ def serve(
 
     Args:
         endpoint: name of the endpoint.
-        settings: addresses, store and threads.
+        settings: addresses, store, threads and limits.
         canary_alone: serve where nothing but a canary is released, as the deployer does to prove a first release.
         empty: start where nothing is released yet, and serve the first release when it comes.
         announce: write the address down for the deployer on this machine.
@@ -52,9 +55,15 @@ def serve(
     with _bound(settings.host, settings.http_port, "http_port") as listener:
         with _bound(settings.host, settings.grpc_port, "grpc_port"):
             pass  # gRPC binds by itself, later
-        served = Endpoint(Objects.open(settings.store_url), endpoint, settings.inference_threads)
-        served.start(canary_alone=canary_alone, empty=empty)
-        protocol, rpc = _kserve()
+        set_up(log_requests=settings.log_requests)
+        _allow_connections()
+        objects = Objects.open(settings.store_url)
+        served = Endpoint(objects, endpoint, settings.inference_threads)
+        served.check(canary_alone=canary_alone, empty=empty)
+        with ThreadPoolExecutor(1, "import") as importing:  # beside reading and compiling, which wait for disk and engine
+            imported = importing.submit(_kserve)
+            served.start(canary_alone=canary_alone)
+            parts = imported.result()
         address = Address(
             url=f"http://{settings.host}:{settings.http_port}", grpc=f"{settings.host}:{settings.grpc_port}", pid=os.getpid()
         )
@@ -64,29 +73,21 @@ def serve(
                 write_address(settings, endpoint, address)
             ready(address)
 
-        with _own_signals(), ThreadPoolExecutor(settings.inference_threads, "inference") as executor:
-            try:
-                asyncio.run(_serve(protocol, rpc, served, settings, listener, executor, started))
-            finally:
-                clear_address(settings, endpoint)
+        with _own_signals(), ExitStack() as ending:
+            ending.callback(clear_address, settings, endpoint)
+            assembled = parts.assemble(served, objects, settings, proving=not announce)
+            ending.callback(assembled.close)
+            asyncio.run(_serve(assembled, served, settings, listener, started))
 
 
 async def _serve(
-    protocol: Any,
-    rpc: Any,
-    served: Endpoint,
-    settings: Settings,
-    listener: socket.socket,
-    executor: ThreadPoolExecutor,
-    ready: Callable[[], None],
+    assembled: Any, served: Endpoint, settings: Settings, listener: socket.socket, ready: Callable[[], None]
 ) -> None:
-    models = protocol.Models(served, executor)
-    rest = protocol.Rest(served, models, settings.host, settings.http_port, GRACE_S)
-    rest.create_application()
-    grpc = await rpc.start_grpc(models, settings.host, settings.grpc_port)
-    serving = asyncio.create_task(rest.uvicorn.serve(sockets=[listener]))
-    polling = asyncio.create_task(_poll(served))
-    while not (rest.uvicorn.started or serving.done()):
+    grpc = await assembled.start_grpc(settings.host, settings.grpc_port)
+    uvicorn = assembled.rest(settings.host, settings.http_port, GRACE_S).uvicorn
+    serving = asyncio.create_task(uvicorn.serve(sockets=[listener]))
+    polling = asyncio.create_task(_poll(served, assembled.answers.metrics))
+    while not (uvicorn.started or serving.done()):
         await asyncio.sleep(0.01)
     ready()
     await serving
@@ -94,10 +95,12 @@ async def _serve(
     await grpc.stop(grace=GRACE_S)
 
 
-async def _poll(served: Endpoint) -> None:
-    while True:
-        await asyncio.sleep(POLL_S)
-        await asyncio.to_thread(served.reconcile)
+async def _poll(served: Endpoint, metrics: Any) -> None:
+    with ThreadPoolExecutor(1, "reconcile") as pool:  # one thread, since an engine keeps buffers for each that computes
+        while True:
+            await asyncio.sleep(POLL_S)
+            await asyncio.get_running_loop().run_in_executor(pool, served.reconcile)
+            metrics.keep(served.ready)
 
 
 @contextmanager
@@ -116,6 +119,14 @@ def _bound(host: str, port: int, setting: str) -> Iterator[socket.socket]:
         yield listener
 
 
+def _allow_connections() -> None:
+    """Let this process have as many connections open as its hard limit allows, up to MOST_FILES."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 @contextmanager
 def _own_signals() -> Iterator[None]:
     """Let uvicorn alone react to SIGTERM and Ctrl-C: it raises them again when it is done, which would end us too early."""
@@ -131,14 +142,14 @@ def _own_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _kserve() -> tuple[ModuleType, ModuleType]:
+def _kserve() -> ModuleType:
     """Import KServe without letting it read our command line, and without a line of log for each request."""
     warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")  # KServe's own choice
     arguments, sys.argv = sys.argv, sys.argv[:1]
     try:
-        from perennial.serving import protocol, rpc
+        from perennial.serving import assembled
     finally:
         sys.argv = arguments
     for name in ("kserve", "kserve.trace", "uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    return protocol, rpc
+    return assembled
