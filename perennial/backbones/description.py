@@ -29,7 +29,7 @@ class Preprocessing(_Part):
 
 
 class BackboneDescription(_Part):
-    """One backbone. Its digest covers all but ``map``, ``exporter``, ``group`` and ``files``, which say how it was exported."""
+    """One backbone. Its digest covers what it is, and nothing that says how it was exported: ``map`` and what follows."""
 
     format: Literal[1] = 1
     network: str
@@ -40,6 +40,7 @@ class BackboneDescription(_Part):
     dims: int
     scale: float = Field(gt=0, description="A feature is its integer times this.")
     map: tuple[int, int, int] | None = Field(None, description="Shape of its last feature map, if the graph gives that too.")
+    map_beside: float = Field(0.0, description="How many cells the map lies too far right and down.")
     group: int = Field(1, ge=1, description="Images that are computed at once where there are many; the result is the same.")
     exporter: str = Field("", description="Versions of the packages that exported it.")
     files: dict[str, str] = Field(default_factory=dict, description="File name → sha256.")
@@ -47,7 +48,7 @@ class BackboneDescription(_Part):
     @property
     def digest(self) -> str:
         """The name of this backbone."""
-        return digest_of(self.model_dump(mode="json", exclude={"map", "exporter", "group", "files"}))
+        return digest_of(self.model_dump(mode="json", exclude={"map", "map_beside", "exporter", "group", "files"}))
 
 
 def read_description(folder: Path, digest: str) -> BackboneDescription:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perennial.backbones.description import MARKER, MEAN, STD, BackboneDescription, Preprocessing
+from perennial.backbones.displacement import displacement
 from perennial.backbones.engines import FILES, check_precision, import_openvino, open_engine
+from perennial.backbones.preprocess import Pixels
 from perennial.backbones.quantise import quantise, scale_for
 from perennial.backbones.synthetic import pictures
 from perennial.backbones.weights import AUTO, RANDOM_RECIPE, Weights, identity, read, seed_of
@@ -25,6 +27,7 @@ PREFIX = "backbones"
 OPSET = 18
 SCALE_PICTURES = 32
 GROUP = 8
+MAP_PICTURES = 6
 
 
 def ensure(spec: BackboneSpec, objects: Objects) -> str:
@@ -93,7 +96,7 @@ def export(spec: BackboneSpec, folder: Path) -> tuple[BackboneDescription, Weigh
     with torch.inference_mode():
         features = pipeline(torch.from_numpy(samples)).numpy()
         mapped = with_map(pipeline, torch.from_numpy(samples[:2]))
-        shape = tuple(mapped(torch.from_numpy(samples[:1]))[1].shape[1:]) if mapped else None
+        shape, beside = _map(mapped, samples[:MAP_PICTURES]) if mapped else (None, 0.0)
     _write(mapped or pipeline, spec, folder, mapped=mapped is not None)
     description = BackboneDescription(
         network=spec.network,
@@ -104,12 +107,25 @@ def export(spec: BackboneSpec, folder: Path) -> tuple[BackboneDescription, Weigh
         dims=features.shape[1],
         scale=scale_for(features),
         map=shape,
+        map_beside=beside,
         exporter=_versions(),
         files={name: digest_of_bytes((folder / name).read_bytes()) for name in FILES[spec.engine]},
     )
     description = description.model_copy(update={"group": _group(description, folder, samples)})
     (folder / MARKER).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return description, weights
+
+
+def _map(mapped: "torch.nn.Module", samples: Pixels) -> tuple[tuple[int, int, int], float]:
+    """Return the shape of a network's map, and how far it lies beside the picture."""
+    import torch
+
+    def maps_of(images: Pixels) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+        found: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = mapped(torch.from_numpy(images))[1].numpy()
+        return found
+
+    depth, height, width = maps_of(samples[:1]).shape[1:]
+    return (depth, height, width), displacement(maps_of, samples)
 
 
 def _pipeline(spec: BackboneSpec) -> "tuple[torch.nn.Module, Weights | None]":

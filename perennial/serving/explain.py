@@ -98,7 +98,8 @@ def _map(
     wish: Wish,
 ) -> dict[str, Any]:
     found = class_map(head, features, vector, backbone.description.scale, cls)
-    box = seen_of(picture, backbone)
+    seen = seen_of(picture, backbone)
+    box = _covered(seen, backbone.description.map_beside, *found.shown.shape)
     told: dict[str, Any] = {
         "class": head.classes[cls],
         "values": found.shown.round(DIGITS).tolist(),
@@ -109,8 +110,15 @@ def _map(
         "box": [round(side, DIGITS) for side in box],
     }
     if wish.overlay:
-        told["overlay"] = base64.b64encode(overlay(picture, box, found.shown, box)).decode()
+        told["overlay"] = base64.b64encode(overlay(picture, seen, found.shown, box)).decode()
     return told
+
+
+def _covered(seen: Box, beside: float, rows: int, columns: int) -> Box:
+    """Return the part that a map covers, which lies some cells further up and left than what the network sees."""
+    left, top, right, bottom = seen
+    across, down = beside * (right - left) / columns, beside * (bottom - top) / rows
+    return left - across, top - down, right - across, bottom - down
 
 
 def _position(head: Head, task: str, name: str) -> int:
