@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from perennial import __version__
+from perennial import __version__, cli_feedback
 from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
-from perennial.errors import EndpointError, PerennialError, SettingsError, TaskError
+from perennial.cli_tasks import DEMO, load, load_or_find, tasks_that_ran
+from perennial.errors import EndpointError, PerennialError, SettingsError
 from perennial.settings import Settings
-from perennial.task import Task, load_task
+from perennial.task import Task
 from perennial.terminal import RunView, console, show
 
 if TYPE_CHECKING:
     from perennial.catalog.catalog import Catalog
-
-DEMO = "demo"
-"""The bundled task whose state lies apart, so that its story can start afresh without touching anything else; not in a bucket."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +31,7 @@ catalog_app = typer.Typer(no_args_is_help=True, help="Look into the catalog.")
 review_app = typer.Typer(no_args_is_help=True, help="Settle batches that the gate held.")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(review_app, name="review")
+app.add_typer(cli_feedback.app, name="feedback")
 
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task's name, or the path of its YAML file.")]
 Package = Annotated[
@@ -93,7 +92,7 @@ def run(
     """Scrape, label, embed, train, evaluate, gate and deploy, here or on the cluster."""
     from pipelines.repeat import interval, repeat
 
-    settings, loaded = _load(task)
+    settings, loaded = load(task)
     if on_cluster:
         if every or serve:
             raise SettingsError("--every and --serve are for runs on this machine: on the cluster, use 'perennial schedule'.")
@@ -134,7 +133,7 @@ def schedule(
     if not task:
         cluster.list_schedules(Settings.load(), as_json=as_json)
         return
-    settings, loaded = _load(task)
+    settings, loaded = load(task)
     cluster.schedule(loaded, settings, package, pause=pause, remove=remove, as_json=as_json)
 
 
@@ -153,7 +152,7 @@ def serve(
     if endpoint:
         serve_endpoint(endpoint, Settings.load(), empty=True)
         return
-    settings, loaded = _load(task)
+    settings, loaded = load(task)
     _serve(loaded, settings)
 
 
@@ -161,21 +160,22 @@ def serve(
 def predict(
     task: TaskName,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures.")],
+    explain: Annotated[bool, typer.Option("--explain", help="Say which training images are nearest.")] = False,
+    overlay: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to save the one picture with what spoke for its class, a JPEG.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask the running endpoint what the pictures show."""
-    from perennial.serving.client import address
-    from perennial.serving.client import predict as ask
+    """Ask the running endpoint what the pictures show, and why."""
+    from perennial import cli_predict
 
-    settings, loaded = _load(task)
-    url = address(loaded.endpoint_name, settings)
-    answers = {str(file): ask(url, loaded.name, file.read_bytes()) for file in files}
+    settings, loaded = load(task)
+    answers = cli_predict.ask(loaded, settings, files, explain=explain, overlay=overlay)
     if as_json:
         _print(answers)
         return
-    for file, answer in answers.items():
-        doubt = "  (unfamiliar)" if answer["unfamiliar"] else ""
-        typer.echo(f"{file}: {answer['class']} {answer['probability']:.0%}{doubt}")
+    for line in cli_predict.lines(answers):
+        typer.echo(line)
 
 
 @app.command()
@@ -183,7 +183,7 @@ def models(task: TaskName, as_json: Json = False) -> None:
     """List the versions of a task's model."""
     from perennial.registry import Registry
 
-    settings, loaded = _load(task)
+    settings, loaded = load(task)
     versions = Registry(settings.mlflow_uri).versions(loaded.name)
     if as_json:
         _print(
@@ -202,7 +202,7 @@ def releases(task: TaskName, as_json: Json = False) -> None:
     """List what the task's endpoint serves and served."""
     from perennial.deployment.releases import list_releases
 
-    settings, loaded = _load(task)
+    settings, loaded = load(task)
     known = list_releases(Objects.open(settings.store_url), loaded.endpoint_name)
     if as_json:
         _print(known)
@@ -222,7 +222,7 @@ def rollback(
     from perennial.deployment.deploy import rollback as go_back
     from perennial.registry import Registry
 
-    settings, loaded = _load(task)
+    settings, loaded = load(task)
     deployed = go_back(loaded, _catalog(settings), Registry(settings.mlflow_uri), settings, version, reason)
     console.print(deployed.sentence, markup=False)
 
@@ -232,7 +232,7 @@ def finetune(task: TaskName) -> None:
     """Have the next run fine-tune the backbone, also where nothing is new."""
     from perennial.operations.finetuning import ask
 
-    settings, loaded = _load(task)
+    settings, loaded = load(task)
     ask(loaded, Objects.open(settings.store_url), "asked for by hand")
     console.print(f"The next run of {loaded.name} fine-tunes its backbone.", markup=False)
 
@@ -246,7 +246,7 @@ def report(
     from perennial.operations.report import render
     from perennial.operations.report import report as make
 
-    settings, loaded = _load_or_find(task)
+    settings, loaded = load_or_find(task)
     facts = make(loaded, settings)
     if as_json:
         _print(facts)
@@ -259,7 +259,7 @@ def sql(
     query: Annotated[str, typer.Argument(help='Such as "select source, count(*) from images group by source".')],
     as_json: Json = False,
 ) -> None:
-    """Query the tables images, labels and embeddings."""
+    """Query the tables images, labels, embeddings, predictions and feedback."""
     table = _catalog(Settings.load()).sql(query)
     if as_json:
         _print(table.to_pylist())
@@ -270,7 +270,7 @@ def sql(
 @review_app.command("list")
 def review_list(task: TaskName, as_json: Json = False) -> None:
     """List the batches that wait for a decision."""
-    settings, loaded = _load(task)
+    settings, loaded = load(task)
     held = [batch for batch in _catalog(settings).batches(loaded.name) if batch.status == "held"]
     if as_json:
         _print(
@@ -315,9 +315,9 @@ def dashboard(
 
     settings, first = Settings.load(), ""
     if task:
-        settings, loaded = _load(task)
+        settings, loaded = load(task)
         first = loaded.name
-    elif not _tasks_that_ran(settings) and settings.apart(DEMO).home.is_dir():
+    elif not tasks_that_ran(settings) and settings.apart(DEMO).home.is_dir():
         settings = settings.apart(DEMO)
     console.print(f"The dashboard is at http://{settings.host}:{settings.dashboard_port}; Ctrl-C ends it.", markup=False)
     board = start(settings, first)
@@ -415,39 +415,9 @@ def _serve(task: Task, settings: Settings) -> None:
 def _settle(task: str, prefix: str, status: Literal["open", "rejected"]) -> None:
     from perennial.operations.review import settle
 
-    settings, loaded = _load(task)
+    settings, loaded = load(task)
     batch = settle(_catalog(settings), loaded.name, prefix, status)
     console.print(f"Batch {batch[:12]} is {status}.", markup=False)
-
-
-def _load(name: str) -> tuple[Settings, Task]:
-    """Read the settings and a task; a task given by its path brings its folder along, for the steps to find it in."""
-    settings = Settings.load()
-    if name == DEMO and not settings.store.startswith("s3://") and not (settings.tasks / f"{DEMO}.yaml").is_file():
-        settings = settings.apart(DEMO)
-    task = load_task(name, settings.tasks)
-    if name.endswith((".yaml", ".yml")):
-        settings = Settings.load(tasks=Path(name).resolve().parent)
-    return settings, task
-
-
-def _load_or_find(name: str) -> tuple[Settings, Task]:
-    """Where no task is named, take the one that there is."""
-    if name:
-        return _load(name)
-    settings = Settings.load()
-    found = _tasks_that_ran(settings)
-    if not found and settings.apart(DEMO).home.is_dir():
-        found = {DEMO}
-    if len(found) != 1:
-        raise TaskError(
-            f"Name a task: runs of {', '.join(sorted(found)) or 'none'} are known here. Start one with 'perennial run TASK'."
-        )
-    return _load(found.pop())
-
-
-def _tasks_that_ran(settings: Settings) -> set[str]:
-    return {key.split("/")[1] for key in Objects.open(settings.store_url).keys("runs")}
 
 
 def _catalog(settings: Settings) -> "Catalog":

@@ -4,6 +4,7 @@ from typing import Any
 
 from components.step import Step
 from perennial.operations.definitions import settle
+from perennial.operations.feedback import take_in
 from perennial.operations.runs import begin, goes_on
 from perennial.sources.scrape import scrape as scrape_sources
 
@@ -20,6 +21,8 @@ def scrape(task: str, run: str, definition: str) -> dict[str, Any]:
         unfinished = begin(step.run)
         found = scrape_sources(step.task, step.catalog, progress=step.progress)
         go = goes_on(step.run, step.task, new_posts=found.posts, unfinished=unfinished)
+        if not go:
+            take_in(step.objects, step.task.endpoint_name)  # else what servers note would pile up until something new is there
         sentence = f"{found.posts} new posts, {found.images} new images, {found.quarantined} quarantined"
         counts = {"posts": found.posts, "images": found.images, "quarantined": found.quarantined}
         return step.done(sentence, go=go, unfinished=unfinished, **counts)

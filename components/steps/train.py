@@ -18,10 +18,12 @@ def train(task: str, run: str) -> dict[str, Any]:
         trained = update(step.task, step.catalog, backbone, champion, progress=step.progress)
         if trained is None:
             return step.done("nothing to learn", challenger=None, champion=champion)
+        people = f", {trained.corrections} of them corrections by people" if trained.corrections else ""
         return step.done(
-            f"{trained.images_new} images learnt",
+            f"{trained.images_new} images learnt{people}",
             challenger=trained.digest,
             champion=champion,
             batches=list(trained.batches_new),
             images=trained.images_new,
+            corrections=trained.corrections,
         )

@@ -78,6 +78,7 @@ def evaluate(
         difference=_difference(task, rows.recent, pair[0].recent, pair[1].recent, balanced=True) if pair else None,
         older_difference=_difference(task, rows.older, pair[0].older, pair[1].older, balanced=False) if pair else None,
         batches=_batches(task, catalog, pair[0], pair[1], new_batches) if pair else (),
+        corrections=sum(batch.images for batch in open_new if batch.origin == "feedback"),
     )
 
 
@@ -137,7 +138,10 @@ def _difference(
 def _batches(
     task: Task, catalog: Catalog, champion: _Scored, challenger: _Scored, new: Sequence[str]
 ) -> tuple[BatchFigures, ...]:
-    """Judge the labels of each new batch by itself, on all of its images; only where both models know the same classes."""
+    """Judge the labels of each new batch by itself, on all of its images; only where both models know the same classes.
+
+    Corrections aren't judged: they contradict the champion by their nature, and a person has looked at each.
+    """
     if champion.head.classes != task.classes:
         return ()
     reference = images.learnt_recently(task, catalog, champion.model.batches)
@@ -145,7 +149,7 @@ def _batches(
     unlearnt = images.sample(task, catalog, champion.head.backbone, unlearnt_rows)
     learnt = images.sample(task, catalog, challenger.head.backbone, reference)
     found = []
-    for batch in images.open_batches(task, catalog, new):
+    for batch in (batch for batch in images.open_batches(task, catalog, new) if batch.origin == "source"):
         rows = images.labels_of(task, catalog, batch.id)
         own = images.sample(task, catalog, champion.head.backbone, rows)
         theirs = images.sample(task, catalog, challenger.head.backbone, rows)

@@ -39,7 +39,7 @@ class Evaluation(_Document):
     """Champion and challenger on the same held-out images; ``difference`` is challenger minus champion.
 
     ``difference`` is of balanced accuracy on the window's images, ``older_difference`` of accuracy on older ones: at
-    the gate's confidence, paired, posts as units.
+    the gate's confidence, paired, posts as units. ``corrections`` of the new images are corrections by people.
     """
 
     task: str
@@ -56,6 +56,7 @@ class Evaluation(_Document):
     difference: Interval | None
     older_difference: Interval | None
     batches: tuple[BatchFigures, ...]
+    corrections: int = 0
 
 
 class Check(_Document):

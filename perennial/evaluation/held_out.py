@@ -35,7 +35,8 @@ def held_out(task: Task, catalog: Catalog, batches: Sequence[Batch], new: Collec
     """Select held-out images of open batches: the newest 5,000 of the last ``window_days``, a thousand older ones."""
     if not batches:
         return HeldOut(*[_labels(task, catalog, [], [])] * 2)
-    since = max(batch.last for batch in batches) - dt.timedelta(days=task.gate.window_days)
+    dated = [batch for batch in batches if batch.origin == "source"] or batches  # a correction's day says nothing of its image's
+    since = max(batch.last for batch in dated) - dt.timedelta(days=task.gate.window_days)
     names = [batch.id for batch in batches]
     young = [batch.id for batch in batches if batch.last > since or batch.id in set(new)]
     rows = _split(_labels(task, catalog, names, _images(task, catalog, young)), ("hold_out",))
@@ -51,7 +52,7 @@ def learnt_recently(task: Task, catalog: Catalog, learnt: Collection[str]) -> pa
     """Return labels of the newest images of the newest batches that a model has learnt, all splits, newest first."""
     batches = open_batches(task, catalog, learnt)
     chosen, size = [], 0
-    for batch in reversed(batches):
+    for batch in (batch for batch in reversed(batches) if batch.origin == "source"):
         if size >= REFERENCE:
             break
         chosen.append(batch.id)

@@ -27,6 +27,7 @@ def html(evaluation: Evaluation, verdict: Verdict) -> str:
     parts = [
         f"<h1>{escape(evaluation.task)}: <span class={verdict.outcome}>{verdict.outcome}</span></h1>",
         f"<p>{escape(verdict.sentence)}</p>",
+        f"<p>{evaluation.new_images} new images, {evaluation.corrections} of them corrections by people.</p>",
         "<h2>Checks</h2>",
         _table(("Check", "Passed", "Value", "Limit", "Reason"), map(_check, verdict.checks)),
         f"<h2>Figures on {evaluation.images} held-out images of {evaluation.posts} posts</h2>",

@@ -18,9 +18,11 @@ BATCH_POSTS = 15
 
 
 def enough_new_images(gate: GateSpec, found: Evaluation) -> Check:
-    """An update must be worth a release; another backbone is by itself."""
+    """An update must be worth a release; another backbone is by itself, and so is what people corrected."""
     if found.champion and found.champion.backbone != found.challenger.backbone:
         return _not_judged("enough new images", "The challenger has another backbone than the champion, which is news enough.")
+    if found.corrections:
+        return _not_judged("enough new images", f"{_many(found.corrections)} by people, which is reason enough for a release.")
     passed = found.new_images >= gate.min_new_images
     sentence = f"{found.new_images} new images; at least {gate.min_new_images} are wanted."
     return Check(name="enough new images", passed=passed, value=found.new_images, limit=gate.min_new_images, sentence=sentence)
@@ -165,6 +167,10 @@ def _suspicion(name: str, what: str, pairs: Sequence[tuple[BatchFigures, Interva
     sentence = f"In batch {worst.batch[:12]} ({worst.counted} images), {what} {_points(difference)}"
     sentence += "." if failed else ", which may be chance." if difference.value < 0 else "."
     return Check(name=name, passed=not failed, value=difference.value, limit=0.0, sentence=sentence, batches=failed)
+
+
+def _many(corrections: int) -> str:
+    return f"{corrections} new images are corrections" if corrections > 1 else "One new image is a correction"
 
 
 def _points(difference: Interval) -> str:

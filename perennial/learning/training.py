@@ -30,7 +30,10 @@ def _silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Trained:
-    """A challenger: its digest, the batches that its parent hadn't learnt, how many images changed, how many it has learnt."""
+    """A challenger: its digest, the batches that its parent hadn't learnt, how many images changed, how many it has learnt.
+
+    ``corrections`` counts the images that people corrected among those that its parent hadn't learnt.
+    """
 
     digest: str
     parent: str | None
@@ -39,6 +42,7 @@ class Trained:
     images: int
     half_life: float | None
     from_scratch: bool
+    corrections: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ def update(task: Task, catalog: Catalog, backbone: str, champion: str | None, *,
     draft = Draft(task.name, task.classes, backbone, task.learner, parent, found.batches, learner, head, half_life, calibration)
     digest = save_model(catalog.objects, draft)
     new = tuple(batch for batch in found.batches if start.model is None or batch not in set(start.model.batches))
-    return Trained(digest, parent, new, found.now.num_rows, learner.cells.images, half_life, start.learner is None)
+    scratch = start.learner is None
+    return Trained(digest, parent, new, found.now.num_rows, learner.cells.images, half_life, scratch, found.corrections)
 
 
 def _start(task: Task, catalog: Catalog, backbone: str, champion: str | None) -> _Start:
@@ -166,11 +171,12 @@ def _half_life(
     start: _Start,
     whitener: NDArray[np.float64],
 ) -> float | None:
-    """Return the half-life that the task sets, or the one that the newest of the new images choose."""
+    """Return the half-life that the task sets, or the one that the newest of the new images choose; corrections have no say."""
     wanted = task.learner.half_life
     if wanted != "auto":
         return None if wanted == "none" else float(wanted)
     known = pc.and_(pc.is_in(found.now.column("cls"), pa.array(task.classes)), pc.equal(found.now.column("split"), "train"))
+    known = pc.and_(known, pc.invert(pc.is_in(found.now.column("batch"), pa.array(found.corrected, pa.string()))))
     rows = found.now.filter(known).sort_by([("published", "descending"), ("post", "ascending"), ("image", "ascending")])
     rows = rows.slice(0, fading.LARGEST)
     if not rows.num_rows:

@@ -95,6 +95,7 @@ def recorded(run: RunFolder, task: "Task", catalog: "Catalog", outcome: Outcome)
 def _figures(steps: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Return all that is a number, challenger's and champion's figures under their own names."""
     figures = {"new_images": steps["scrape"].get("images", 0), "quarantined": steps["scrape"].get("quarantined", 0)}
+    figures |= {"corrections": steps["train"].get("corrections", 0)}
     evaluation = steps["evaluate"].get("evaluation", {})
     for who in ("challenger", "champion"):
         for name, value in (evaluation.get(who) or {}).items():

@@ -2,7 +2,7 @@
 
 Each learnt batch is scored by the champion that served before it was learnt and by the first model, which never changed:
 test-then-train, so no image is scored by a model that has seen it. Held and rejected batches aren't scored: their labels are
-what is in doubt.
+what is in doubt. Nor are corrections by people, who correct what was wrong: they are counted.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from perennial.catalog import feedback
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.catalog.quarantine import quarantined
@@ -25,6 +26,11 @@ from perennial.settings import Settings
 from perennial.task import Task
 
 Facts = dict[str, Any]
+_COUNTED = (
+    ("corrections", "corrections by people learnt"),
+    ("corrections_waiting", "approved corrections to learn"),
+    ("feedback_pending", "pieces of feedback to approve"),
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ def report(task: Task, settings: Settings) -> Facts:
         "champion_version": champion.number if champion else None,
         "quarantined_images": sum(batch.images for batch in held),
         "rejected_files": len(quarantined(catalog.objects)),
+        **_said(catalog, task, batches, champion.digest if champion else None),
         "held_days": sorted({str(batch.last) for batch in held}),
         **_demo_days(task, held),
         **_margin(scored),
@@ -75,9 +82,12 @@ def render(facts: Facts) -> Any:
         table.add_row(day["last"], str(day["images"]), f"{day['champion_accuracy']:.0%}", f"{day['frozen_accuracy']:.0%}")
     for day in facts["held_days"]:
         table.add_row(day, "held", "", "")
+    said = []
     if facts["margin_interval"]:
         low, high = facts["margin_interval"]
-        table.caption = f"the champion is ahead by {low:+.0%} to {high:+.0%} (95 %)"
+        said.append(f"the champion is ahead by {low:+.0%} to {high:+.0%} (95 %)")
+    said += [f"{facts[name]} {what}" for name, what in _COUNTED if facts[name]]
+    table.caption = "; ".join(said)
     return table
 
 
@@ -90,7 +100,7 @@ def score_run(task: Task, settings: Settings, first: str, run: str) -> Facts | N
     trained, frozen = (RunFolder(objects, task.name, one).find("train") or {} for one in (run, first))
     catalog = Catalog.open(objects)
     wanted = set(trained.get("batches", ()))
-    batches = [batch for batch in catalog.batches(task.name) if batch.id in wanted and batch.status == "open"]
+    batches = [batch for batch in catalog.batches(task.name) if batch.id in wanted and _scorable(batch)]
     if not trained.get("champion") or not batches:
         return None
     return _day(_answers(task, catalog, batches[-1], trained["champion"], frozen["challenger"]))
@@ -104,13 +114,29 @@ def _score(catalog: Catalog, task: Task, runs: list[RecordedRun], batches: list[
         champion = run.tags.get("champion_before", "")
         fresh = [batch for batch in run.tags.get("batches", "").split() if batch not in seen and batch in known]
         seen.update(fresh)
-        for batch in (known[name] for name in fresh if champion and known[name].status == "open"):
+        for batch in (known[name] for name in fresh if champion and _scorable(known[name])):
             yield _answers(task, catalog, batch, champion, frozen)
 
 
 def _answers(task: Task, catalog: Catalog, batch: Batch, champion: str, frozen: str) -> _Scored:
     heads = [load_model(catalog.objects, task.name, digest).head() for digest in (champion, frozen)]
     return _Scored(batch, *(score_before_learning(task, catalog, head, batch.id) for head in heads))
+
+
+def _scorable(batch: Batch) -> bool:
+    return batch.status == "open" and batch.origin == "source"
+
+
+def _said(catalog: Catalog, task: Task, batches: list[Batch], champion: str | None) -> Facts:
+    """Count the images that people corrected, learnt by the champion and not yet, and what waits for approval."""
+    learnt = set(load_model(catalog.objects, task.name, champion).batches) if champion else set()
+    people = [batch for batch in batches if batch.origin == "feedback"]
+    states = Counter(row["state"] for row in feedback.rows(catalog.objects, task.name))
+    return {
+        "corrections": sum(batch.images for batch in people if batch.id in learnt),
+        "corrections_waiting": sum(batch.images for batch in people if batch.id not in learnt),
+        "feedback_pending": states["pending"],
+    }
 
 
 def _margin(scored: list[_Scored]) -> Facts:
