@@ -4,11 +4,11 @@ Rows come first, then pictures and segments are deleted. A fold that is killed b
 there by their keys. What can't be read is set aside with the reason.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,9 +16,9 @@ from perennial.catalog import feedback, predictions
 from perennial.catalog.digests import digest_of_bytes
 from perennial.catalog.feedback import FeedbackRecord
 from perennial.catalog.objects import Objects
-from perennial.catalog.predictions import PredictionRecord
+from perennial.catalog.predictions import SHA256, PredictionRecord
 from perennial.catalog.quarantine import quarantine
-from perennial.catalog.segments import FOLDER, Segment, decode, is_segment, pictures_of
+from perennial.catalog.segments import FOLDER, Segment, decode, is_segment, line, pictures_of
 from perennial.errors import CatalogError, ImageRejected, ObjectMissing
 
 Form = Callable[[bytes], bytes]
@@ -30,7 +30,7 @@ _READERS = 16
 
 @dataclass
 class Folded:
-    """New rows, the records that servers lost, segments and pictures set aside, and segments left for a newer version."""
+    """New rows, records that servers lost, what was set aside (segments, records, pictures), segments of a newer version."""
 
     predictions: int = 0
     feedback: int = 0
@@ -94,12 +94,12 @@ def _read(objects: Objects, key: str, data: bytes, pile: _Pile, form: Form, fold
         if segment is None:
             folded.newer += 1
             return
-        said, answered = _records(key, segment.records)
     except CatalogError as error:
         quarantine(objects, FOLDER, key, data, str(error))
         objects.delete(key)
         folded.set_aside += 1
         return
+    said, answered = _records(objects, segment, folded)
     kept = {sha256: _keep(objects, segment, sha256, form, folded) for sha256 in _named([*said, *answered])}
     pile.segments.append(segment)
     pile.feedback += [record.model_copy(update={"picture": kept.get(record.picture or "")}) for record in said]
@@ -107,14 +107,20 @@ def _read(objects: Objects, key: str, data: bytes, pile: _Pile, form: Form, fold
     folded.lost += segment.lost
 
 
-def _records(key: str, records: Sequence[dict[str, Any]]) -> tuple[list[FeedbackRecord], list[PredictionRecord]]:
-    try:
-        said = [FeedbackRecord.model_validate(record) for record in records if record.get("kind") == "feedback"]
-        answered = [PredictionRecord.model_validate(record) for record in records if record.get("kind") == "prediction"]
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        where = ".".join(map(str, wrong["loc"]))
-        raise CatalogError(f"{key} holds a record that no server writes: {where}: {wrong['msg'].lower()}.") from None
+def _records(objects: Objects, segment: Segment, folded: Folded) -> tuple[list[FeedbackRecord], list[PredictionRecord]]:
+    """Return what a segment's records say; a record that no server writes is set aside."""
+    said, answered = [], []
+    for record in segment.records:
+        try:
+            if record.get("kind") == "feedback":
+                said.append(FeedbackRecord.model_validate(record))
+            elif record.get("kind") == "prediction":
+                answered.append(PredictionRecord.model_validate(record))
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            reason = f"A record in {segment.key} is none that servers write: {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}."
+            quarantine(objects, FOLDER, segment.key, line(record), reason)
+            folded.set_aside += 1
     return said, answered
 
 
@@ -146,7 +152,8 @@ def _spent(objects: Objects, segments: Sequence[Segment]) -> Iterator[str]:
         if segment.last:
             yield from objects.keys(pictures_of(segment.endpoint, segment.writer))
         else:
-            yield from (segment.picture(record["picture"]) for record in segment.records if record.get("picture"))
+            named = (str(record.get("picture")) for record in segment.records)
+            yield from (segment.picture(sha256) for sha256 in named if re.fullmatch(SHA256, sha256))
 
 
 def _get(objects: Objects, key: str) -> bytes | None:

@@ -2,10 +2,10 @@
 
 import datetime
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from perennial.catalog.digests import canonical
 from perennial.catalog.objects import Objects
@@ -58,7 +58,7 @@ class PredictionRecord(BaseModel):
     unfamiliar: bool = False
     image: str = Field("", max_length=_TEXT)
     picture: str | None = Field(None, pattern=SHA256)
-    request_id: str | None = Field(None, max_length=_TEXT)
+    request_id: Annotated[str, BeforeValidator(lambda text: str(text)[:_TEXT])] = ""
     seconds: float = 0.0
 
 

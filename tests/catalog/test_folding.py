@@ -117,14 +117,14 @@ def test_a_damaged_or_foreign_segment_is_set_aside_and_the_others_are_folded(cat
     whole = encode(Segment("regions", "w", 0, 0), [line(answered(0))])
     objects.put("segments/regions/w/00000000.jsonl", whole[:-10])
     objects.put("segments/regions/w/00000001.jsonl", b"\x00 surely no segment")
-    write(objects, 2, [answered(2) | {"picture": "../../../key"}])
+    write(objects, 2, [answered(2) | {"picture": "../../../key"}, answered(20) | {"request_id": "x" * 5000}])
     write(objects, 3, [answered(3)])
     objects.put("segments/regions/w/00000004.jsonl", b'{"format": 99}\n')
     folded = fold(objects, "regions", form)
-    assert (folded.predictions, folded.set_aside, folded.newer) == (1, 3, 1)
+    assert (folded.predictions, folded.set_aside, folded.newer) == (2, 3, 1)
     assert left(objects) == ["segments/regions/w/00000004.jsonl"]
     reasons = " ".join(one.reason for one in quarantined(objects))
-    for reason in ("is cut off or was changed", "is no segment", "holds a record that no server writes"):
+    for reason in ("is cut off or was changed", "is no segment", "is none that servers write"):
         assert reason in reasons
 
 
