@@ -47,6 +47,11 @@ class EngineWorker:
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Images and other work that haven't begun."""
+        return len(self._waiting)
+
     def embed(self, backbone: Backbone, pixels: Pixels) -> "Future[tuple[Vectors, float]]":
         """Have one image, uint8 [crop, crop, 3], embedded: its vector, int16 [d], and how many seconds its batch took.
 

@@ -68,7 +68,7 @@ class Computing:
     def __init__(self, threads: int, queue: int, computed: Computed = lambda *_: None) -> None:
         self.waiting = 0
         self._most = queue
-        self._worker = EngineWorker(computed)
+        self.worker = EngineWorker(computed)
         self._pool = ThreadPoolExecutor(threads, "decode")
 
     async def see(self, heads: Mapping[str, Head], backbones: Mapping[str, Backbone], images: Sequence[bytes]) -> Seen:
@@ -98,7 +98,7 @@ class Computing:
             image = await self._decoded(data, [backbone])
             began = time.perf_counter()
             work = functools.partial(backbone.embed_with_map, image.pixels[backbone.digest][None])
-            vectors, maps = await asyncio.wrap_future(self._worker.call(work))
+            vectors, maps = await asyncio.wrap_future(self.worker.call(work))
             seconds = time.perf_counter() - began
         read = await self._in_pool(_read_out, head, vectors)
         told = await self._in_pool(why, vectors[0], None if maps is None else maps[0])
@@ -110,13 +110,13 @@ class Computing:
     def close(self) -> None:
         """End the threads when what they have begun is done."""
         self._pool.shutdown(cancel_futures=True)
-        self._worker.close()
+        self.worker.close()
 
     @contextmanager
     def _room(self, images: int) -> Iterator[None]:
         """Let images in; a request larger than the whole queue is let in when nothing waits, else it never could be."""
         if self.waiting and self.waiting + images > self._most:
-            raise Busy(self.waiting, max(1, math.ceil(self.waiting * self._worker.seconds_per_image)))
+            raise Busy(self.waiting, max(1, math.ceil(self.waiting * self.worker.seconds_per_image)))
         self.waiting += images
         try:
             yield
@@ -130,7 +130,7 @@ class Computing:
         return Embedded(vectors, image.sha256, image.seconds, sum(seconds for _, seconds in found))
 
     async def _at_engine(self, backbone: Backbone, image: Decoded) -> tuple[Vectors, float]:
-        return await asyncio.wrap_future(self._worker.embed(backbone, image.pixels[backbone.digest]))
+        return await asyncio.wrap_future(self.worker.embed(backbone, image.pixels[backbone.digest]))
 
     async def _in_pool(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)

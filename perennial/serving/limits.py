@@ -16,14 +16,15 @@ RECEIVE_S = 30.0
 _LINGER_S = 5.0
 _TOO_LARGE = f"The request has more than {MAX_BODY_BYTES // 2**20} MiB. Send fewer or smaller images."
 _TOO_MUCH = "The server holds as many bytes of requests as it may. Try again in 1 s, or send fewer images at a time."
-_TOO_SLOW = f"The request wasn't here after {RECEIVE_S:.0f} s. Send it again, over a faster connection or with fewer images."
+_TOO_SLOW = "The request wasn't here in time. Send it again, over a faster connection or with fewer images."
 _CLOSE = {"connection": "close"}
 
 
 class Limits:
     """Refuses bodies that are too large, whether they say so or not, or too slow; ends work for clients that have gone."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, receive_s: float = RECEIVE_S) -> None:
+        self.receive_s = receive_s
         self._app = app
         self._held = 0
 
@@ -69,7 +70,7 @@ class _Body:
         self._receive = receive
         self._send = send
         self._size = 0
-        self._until = time.monotonic() + RECEIVE_S
+        self._until = time.monotonic() + limits.receive_s
         self._watch: asyncio.Task[None] | None = None
 
     async def receive(self) -> Any:
@@ -117,12 +118,13 @@ class _Body:
 class PatientProtocol(HttpToolsProtocol):
     """Uvicorn's HTTP, which waits for ever for a request's head; here the connection ends when a request takes too long."""
 
+    receive_s = RECEIVE_S
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Start waiting for the first request."""
         super().connection_made(transport)
-        self._wait(RECEIVE_S)
+        self._wait(self.receive_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -132,7 +134,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Wait for the rest of a request; what reads its body gives up first, with a sentence."""
         super().on_message_begin()
-        self._wait(RECEIVE_S + _LINGER_S)
+        self._wait(self.receive_s + _LINGER_S)
 
     def on_message_complete(self) -> None:
         """Stop waiting: the request is here."""

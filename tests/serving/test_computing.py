@@ -1,0 +1,157 @@
+"""Batching, the bounded queue, deadlines: the computing that all requests share, with a real backbone whose engine can be held."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perennial.backbones.engines import Backbone, Engine, open_engine
+from perennial.learning.head import Head
+from perennial.learning.model import load_model
+from perennial.serving.computing import Busy, Computing, Seen
+from tests.small_world import picture, template
+
+
+@dataclass
+class HeldEngine:
+    """A real engine that computes while its gate is open, and remembers the sizes of its batches."""
+
+    real: Engine
+    gate: threading.Event = field(default_factory=threading.Event)
+    sizes: list[int] = field(default_factory=list)
+    asked: int = 0
+
+    def run(self, images: Any) -> Any:
+        self.asked += 1
+        assert self.gate.wait(20)
+        self.sizes.append(len(images))
+        return self.real.run(images)
+
+    def run_with_map(self, images: Any) -> Any:
+        assert self.gate.wait(20)
+        return self.real.run_with_map(images)
+
+
+@dataclass
+class Bench:
+    backbone: Backbone
+    engine: HeldEngine
+    head: Head
+    computing: Computing
+
+    async def see(self, *seeds: int, tasks: tuple[str, ...] = ("colours",)) -> Seen:
+        images = [picture("red", seed) for seed in seeds]
+        return await self.computing.see(dict.fromkeys(tasks, self.head), dict.fromkeys(tasks, self.backbone), images)
+
+    def run(self, story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        asyncio.run(asyncio.wait_for(story(), 30))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    world = template(tmp_path_factory.getbasetemp())
+    model = load_model(world.objects, "colours", world.models[0])
+    digest = model.description.backbone
+    loaded = Backbone.load(world.objects, digest, 1)
+    engine = HeldEngine(open_engine(loaded.description, world.objects.folder(f"backbones/{digest}"), 1))
+    computing = Computing(2, 4)
+    try:
+        yield Bench(Backbone(loaded.description, engine), engine, model.head(), computing)
+    finally:
+        engine.gate.set()
+        computing.close()
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    while not reached():
+        await asyncio.sleep(0.005)
+
+
+def test_what_waits_is_computed_in_groups_with_the_vectors_of_one_at_a_time(bench: Bench) -> None:
+    group = bench.backbone.description.group
+    assert group > 1
+    computing = Computing(2, 100)
+
+    async def story() -> None:
+        seeds = range(2 * group + 3)
+        images = [picture("red", seed) for seed in seeds]
+
+        def ask(data: bytes) -> "asyncio.Future[Seen]":
+            return asyncio.ensure_future(computing.see({"a": bench.head}, {"a": bench.backbone}, [data]))
+
+        waiting = [ask(images[0])]
+        await until(lambda: bench.engine.asked == 1)
+        waiting += [ask(data) for data in images[1:]]
+        await until(lambda: computing.worker.waiting == len(images) - 1)
+        bench.engine.gate.set()
+        together = [seen.images[0].vectors[bench.backbone.digest] for seen in await asyncio.gather(*waiting)]
+        alone = [bench.backbone.embed(bench.backbone.preprocess(data)[None])[0] for data in images]
+        assert all(np.array_equal(one, other) for one, other in zip(together, alone, strict=True))
+
+    try:
+        bench.run(story)
+    finally:
+        computing.close()
+    assert bench.engine.sizes[:3] == [1, group, group]
+
+
+def test_several_tasks_cost_one_pass(bench: Bench) -> None:
+    bench.engine.gate.set()
+
+    async def story() -> None:
+        seen = await bench.see(1, 2, tasks=("colours", "shades", "tones"))
+        probabilities = [seen.of_task[task][0] for task in ("colours", "shades", "tones")]
+        assert all(np.array_equal(probabilities[0], other) for other in probabilities)
+        assert probabilities[0].shape == (2, 3)
+
+    bench.run(story)
+    assert sum(bench.engine.sizes) == 2
+
+
+def test_a_full_queue_refuses_and_recovers(bench: Bench) -> None:
+    async def story() -> None:
+        first = asyncio.ensure_future(bench.see(1, 2, 3))
+        await until(lambda: bench.computing.waiting == 3)
+        with pytest.raises(Busy, match=r"3 images wait already.*Try again in \d+ s") as refused:
+            await bench.see(4, 5)
+        assert refused.value.retry_after_s >= 1
+        second = asyncio.ensure_future(bench.see(6))
+        bench.engine.gate.set()
+        await asyncio.gather(first, second)
+        assert bench.computing.waiting == 0
+        await bench.see(*range(9))  # larger than the queue, but nothing waits
+
+    bench.run(story)
+
+
+def test_what_is_given_up_before_its_turn_is_never_computed(bench: Bench) -> None:
+    async def story() -> None:
+        first = asyncio.ensure_future(bench.see(1))
+        await until(lambda: bench.engine.asked == 1)
+        second = asyncio.ensure_future(bench.see(2, 3))
+        await until(lambda: bench.computing.worker.waiting == 2)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        assert bench.computing.waiting == 1
+        bench.engine.gate.set()
+        await first
+        await bench.see(4)
+
+    bench.run(story)
+    assert bench.engine.sizes == [1, 1]
+
+
+def test_an_image_that_is_refused_takes_the_others_of_its_request_back(bench: Bench) -> None:
+    async def story() -> None:
+        images = [picture("red", 1), b"no image", picture("red", 2)]
+        with pytest.raises(Exception, match="not a JPEG"):
+            await bench.computing.see({"a": bench.head}, {"a": bench.backbone}, images)
+        assert bench.computing.waiting == 0
+
+    bench.run(story)
