@@ -4,7 +4,8 @@
 
     service     reads                                                    writes
     pipeline    store/                                                   store/
-    server      store/endpoints/ releases/ backbones/ tasks/             nothing
+    server      store/endpoints/ releases/ backbones/ tasks/             store/segments/, where it deletes nothing and
+                and store/segments/*/key                                 reads no more than the key of prediction ids
     dashboard   store/                                                   nothing
     mlflow      mlflow/                                                  mlflow/
 """
@@ -13,12 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from perennial.catalog.segments import FOLDER as SEGMENTS
 from perennial.errors import StoreError
 
 ARTIFACTS = "mlflow"
 """Where in the bucket MLflow keeps its artifacts; no other service reads or writes there."""
 
 SERVED = ("endpoints", "releases", "backbones", "tasks")
+_UPLOADS = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,16 @@ def policy(place: Place, service: str) -> dict[str, Any]:
     bucket = f"arn:aws:s3:::{place.bucket}"
     actions = ["s3:GetObject"]
     if service in ("pipeline", "mlflow"):
-        actions += ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            _allow(["s3:GetBucketLocation"], [bucket]),
-            _allow(["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": [f"{folder}*" for folder in folders]}}),
-            _allow(actions, [f"{bucket}/{folder}*" for folder in folders]),
-        ],
-    }
+        actions += ["s3:PutObject", "s3:DeleteObject", *_UPLOADS]
+    statements = [
+        _allow(["s3:GetBucketLocation"], [bucket]),
+        _allow(["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": [f"{folder}*" for folder in folders]}}),
+        _allow(actions, [f"{bucket}/{folder}*" for folder in folders]),
+    ]
+    if service == "server":
+        noted = f"{bucket}/{place.prefix}/{SEGMENTS}"
+        statements += [_allow(["s3:PutObject", *_UPLOADS], [f"{noted}/*"]), _allow(["s3:GetObject"], [f"{noted}/*/key"])]
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def _allow(actions: list[str], resources: list[str], condition: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -63,8 +63,9 @@ def _keep_versions(client: Any, place: Place) -> None:
         )
 
     client.set_bucket_versioning(place.bucket, VersioningConfig(ENABLED))
-    # A lease is written anew every few seconds, a checkpoint once an epoch: versions that nobody will ask for.
-    short = [rule(f"old-{room}", f"{place.prefix}/{room}/", SHORT_DAYS) for room in ("leases", "finetuning")]
+    # A lease is written anew every few seconds, a checkpoint once an epoch, and a segment goes once it is folded: versions that
+    # nobody will ask for.
+    short = [rule(f"old-{room}", f"{place.prefix}/{room}/", SHORT_DAYS) for room in ("leases", "finetuning", "segments")]
     others = rule("old-versions", "", OLD_VERSIONS_DAYS)
     marks = Rule(
         ENABLED, rule_filter=Filter(prefix=""), rule_id="bare-marks", expiration=Expiration(expired_object_delete_marker=True)

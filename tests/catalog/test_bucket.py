@@ -6,13 +6,17 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from perennial.catalog.access import Keys, Place, policy
 from perennial.catalog.bucket import set_up_bucket
+from perennial.catalog.folding import fold
 from perennial.catalog.objects import Objects
 from perennial.errors import StoreError, StoreReadOnly, StoreUnavailable
+from perennial.serving.journal import Journal
+from perennial.serving.prediction_ids import PredictionIds
 
 MINIO = os.environ.get("PERENNIAL_TEST_MINIO") or shutil.which("minio")
 ROOT = Keys("root", "root-password")
@@ -70,8 +74,8 @@ def test_old_versions_are_kept_for_a_while(place: Place) -> None:
     client = Minio(place.endpoint.removeprefix("http://"), ROOT.access, ROOT.secret, secure=False)
     assert client.get_bucket_versioning("perennial").status == "Enabled"
     rules = client.get_bucket_lifecycle("perennial").rules
-    days = {rule.rule_filter.prefix: rule.noncurrent_version_expiration.noncurrent_days for rule in rules[:3]}
-    assert days == {"store/leases/": 1, "store/finetuning/": 1, "": 30}
+    days = {rule.rule_filter.prefix: rule.noncurrent_version_expiration.noncurrent_days for rule in rules[:4]}
+    assert days == {"store/leases/": 1, "store/finetuning/": 1, "store/segments/": 1, "": 30}
 
 
 @needs_minio
@@ -108,6 +112,31 @@ def test_the_server_reads_what_it_serves_and_no_more(opened: As) -> None:
         list(store.keys("runs"))
     with pytest.raises(StoreReadOnly):
         store.put("releases/regions/ab/release.json", b"")
+
+
+@needs_minio
+def test_the_server_writes_what_it_notes_once_and_reads_none_of_it(opened: As, tmp_path: Path) -> None:
+    store = opened("server")
+    ids = PredictionIds.open(store, "regions")
+    assert ids.trouble == ""
+    assert PredictionIds.open(store, "regions").check(ids.new("regions")) is not None
+    journal = Journal(store, "regions", tmp_path)
+    journal.note(
+        {"prediction_id": ids.new("regions"), "at": 1.0, "endpoint": "regions", "task": "regions", "cls": "Asia"}, b"picture"
+    )
+    journal.close(30)
+    assert (journal.written, journal.trouble) == (1, "")
+    written = [key for key in opened("pipeline").keys("segments/regions") if not key.endswith("/key")]
+    assert len(written) == 2
+    for key in written:
+        with pytest.raises(StoreUnavailable, match="refuses reading"):
+            opened("server").get(key)
+        with pytest.raises(StoreReadOnly):
+            opened("server").delete(key)
+    with pytest.raises(StoreReadOnly):
+        opened("server").put("labels/regions/mark.json", b"")
+    assert fold(opened("pipeline"), "regions", lambda data: data).predictions == 1
+    assert list(opened("pipeline").keys("segments/regions")) == ["segments/regions/key"]
 
 
 @needs_minio
@@ -163,9 +192,19 @@ def test_a_store_that_is_no_place_in_a_bucket_is_told(store: str) -> None:
         Place.of("minio:9000", "s3://perennial/store")
 
 
-def test_nobody_but_the_pipeline_and_mlflow_writes() -> None:
+def test_who_writes_where() -> None:
     place = Place.of("http://minio:9000", "s3://perennial/store")
+    writes, deletes = {}, set()
     for service in USERS:
-        actions = [action for statement in policy(place, service)["Statement"] for action in statement["Action"]]
-        assert ("s3:PutObject" in actions) == (service in ("pipeline", "mlflow"))
-        assert not any("*" in action for action in actions)
+        for statement in policy(place, service)["Statement"]:
+            assert not any("*" in action for action in statement["Action"])
+            if "s3:PutObject" in statement["Action"]:
+                writes[service] = statement["Resource"]
+            if "s3:DeleteObject" in statement["Action"]:
+                deletes.add(service)
+    assert writes == {
+        "pipeline": ["arn:aws:s3:::perennial/store/*"],
+        "server": ["arn:aws:s3:::perennial/store/segments/*"],
+        "mlflow": ["arn:aws:s3:::perennial/mlflow/*"],
+    }
+    assert deletes == {"pipeline", "mlflow"}

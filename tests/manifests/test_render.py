@@ -98,6 +98,18 @@ def test_each_secret_that_a_pod_reads_is_one_that_set_up_makes(documents: list[D
             assert {*sources, *(key["name"] for key in keys)} <= made, name
 
 
+def test_an_endpoint_starts_without_the_secret_of_those_who_may_give_feedback(documents: list[Document]) -> None:
+    endpoints = [spec for name, (_, spec) in pods(documents).items() if name.startswith("InferenceService/")]
+    for spec in endpoints:
+        (secret,) = [volume["secret"] for volume in spec["volumes"] if "secret" in volume]
+        assert (secret["secretName"], secret["optional"], oct(secret["defaultMode"])) == ("feedback-tokens", True, "0o440")
+        (container,) = spec["containers"]
+        (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "feedback-tokens"]
+        (file,) = [entry["value"] for entry in container["env"] if entry["name"] == "PERENNIAL_FEEDBACK_TOKENS"]
+        assert mount["readOnly"] is True
+        assert file == f"{mount['mountPath']}/feedback-tokens.yaml"
+
+
 def test_set_up_may_change_the_secrets_that_it_makes(documents: list[Document]) -> None:
     named = {
         document["metadata"]["namespace"]: rule["resourceNames"]
