@@ -21,17 +21,38 @@ def predict(url: str, task: str, jpeg: bytes, *, release: str | None = None, tim
         ImageRejected: the endpoint takes no such image; the text is its reason.
         EndpointError: nothing answers at ``url``, or it has no such task or release.
     """
-    headers = {"content-type": "image/jpeg"} | ({RELEASE_HEADER: release} if release else {})
-    try:
-        response = httpx.post(f"{url}/v1/models/{task}:predict", content=jpeg, headers=headers, timeout=timeout_s)
-    except (httpx.HTTPError, httpx.InvalidURL):
-        raise EndpointError(f"No endpoint answers at {url}. Start one with 'perennial serve {task}'.") from None
-    if response.status_code in (400, 413):
-        raise ImageRejected(_sentence(response))
-    if response.is_error:
-        raise EndpointError(_sentence(response))
-    answer: dict[str, Any] = response.json()["predictions"][0]
-    return answer
+    return _asked(url, task, "predict", jpeg, {}, release, timeout_s)
+
+
+def explain(
+    url: str,
+    task: str,
+    picture: bytes,
+    *,
+    neighbours: int = 5,
+    cls: str | None = None,
+    overlay: bool = False,
+    release: str | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> dict[str, Any]:
+    """Return the endpoint's answer for one image, and why: with ``neighbours`` and ``map`` beside what :func:`predict` gives.
+
+    Args:
+        url: the endpoint's address.
+        task: the task's name.
+        picture: an encoded image.
+        neighbours: how many of the nearest training images to name, up to 50.
+        cls: the class to map; None: the answered one.
+        overlay: also draw the map over the picture: a JPEG, in base64, in ``map`` under ``overlay``.
+        release: a release's digest, to ask that one.
+        timeout_s: how long to wait for the answer.
+
+    Raises:
+        ImageRejected: the endpoint takes no such image, or the model knows no such class; the text says which.
+        EndpointError: nothing answers at ``url``, or it has no such task or release.
+    """
+    options = {"neighbours": str(neighbours)} | ({"class": cls} if cls else {}) | ({"overlay": "jpeg"} if overlay else {})
+    return _asked(url, task, "explain", picture, options, release, timeout_s)
 
 
 def report(url: str, *, timeout_s: float = 5.0) -> dict[str, Any] | None:
@@ -58,6 +79,24 @@ def address(endpoint: str, settings: Settings) -> str:
         return settings.endpoint_url.replace("{endpoint}", endpoint).rstrip("/")
     found = running(endpoint, settings)
     return found.url if found else f"http://{settings.host}:{settings.http_port}"
+
+
+def _asked(
+    url: str, task: str, verb: str, picture: bytes, options: dict[str, str], release: str | None, timeout_s: float
+) -> dict[str, Any]:
+    headers = {"content-type": "image/jpeg"} | ({RELEASE_HEADER: release} if release else {})
+    try:
+        response = httpx.post(
+            f"{url}/v1/models/{task}:{verb}", content=picture, params=options, headers=headers, timeout=timeout_s
+        )
+    except (httpx.HTTPError, httpx.InvalidURL):
+        raise EndpointError(f"No endpoint answers at {url}. Start one with 'perennial serve {task}'.") from None
+    if response.status_code in (400, 413):
+        raise ImageRejected(_sentence(response))
+    if response.is_error:
+        raise EndpointError(_sentence(response))
+    answer: dict[str, Any] = response.json()["predictions"][0]
+    return answer
 
 
 def _sentence(response: httpx.Response) -> str:
