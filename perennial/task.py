@@ -45,6 +45,8 @@ class FolderSource(_Part):
     path: Path
 
 
+EngineName = Literal["openvino", "onnxruntime", "onnxruntime-cuda"]
+Precision = Literal["fp32", "bf16", "int8"]
 SourceSpec = Annotated[ArchDailySource | DemoSource | FolderSource, Field(discriminator="type")]
 
 
@@ -53,8 +55,8 @@ class BackboneSpec(_Part):
 
     network: str = Field("resnet50", description="A torchvision classification network.")
     weights: str = Field("auto", description="auto (pretrained), random:SEED, or a .safetensors or .pth file.")
-    engine: Literal["openvino", "onnxruntime"] = "openvino"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    engine: EngineName = "openvino"
+    precision: Precision = "fp32"
     resize: int = Field(256, ge=16, description="Shorter side after resizing, in pixels.")
     crop: int = Field(224, ge=16, description="Side of the centre crop that the network sees, in pixels.")
 
@@ -112,9 +114,7 @@ class Task(_Part):
     finetune: FinetuneSpec = FinetuneSpec()
     gate: GateSpec = GateSpec()
     endpoint: str = Field("", pattern=r"^([a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?)?$", description="By default the task's name.")
-    keep_pictures: bool = Field(
-        False, description="Keep pictures that the endpoint is asked about, so that they can be learnt."
-    )
+    keep_pictures: bool = Field(False, description="Keep pictures that the endpoint is asked about, so that they can be learnt.")
     schedule: str = Field("0 0 */6 * * *", description="Cron with seconds first, UTC; empty: paused on the cluster.")
     shard_images: int = Field(2000, ge=1, description="New images that one pod embeds; more are spread over several pods.")
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from perennial.backbones.preprocess import VERSION
 from perennial.catalog.digests import digest_of, digest_of_bytes
 from perennial.errors import BackboneError
+from perennial.task import EngineName, Precision
 
 MARKER = "backbone.json"
 MEAN = (0.485, 0.456, 0.406)
@@ -35,8 +36,9 @@ class BackboneDescription(_Part):
     network: str
     weights: str = Field(description="random:SEED and the recipe's version, or the sha256 of the file they came from.")
     preprocessing: Preprocessing
-    engine: Literal["openvino", "onnxruntime"]
-    precision: Literal["fp32", "bf16"]
+    engine: EngineName
+    precision: Precision
+    quantisation: int | None = Field(None, description="Version of the recipe by which it became int8.")
     dims: int
     scale: float = Field(gt=0, description="A feature is its integer times this.")
     map: tuple[int, int, int] | None = Field(None, description="Shape of its last feature map, if the graph gives that too.")
@@ -48,7 +50,8 @@ class BackboneDescription(_Part):
     @property
     def digest(self) -> str:
         """The name of this backbone."""
-        return digest_of(self.model_dump(mode="json", exclude={"map", "map_beside", "exporter", "group", "files"}))
+        how = {"map", "map_beside", "exporter", "group", "files"}
+        return digest_of(self.model_dump(mode="json", exclude=how | ({"quantisation"} if self.quantisation is None else set())))
 
 
 def read_description(folder: Path, digest: str) -> BackboneDescription:

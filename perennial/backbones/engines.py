@@ -1,15 +1,14 @@
 """Run an exported network: OpenVINO or ONNX Runtime, the same integers whatever the batch and however many threads."""
 
 import itertools
-import sys
 import threading
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from perennial.backbones.abilities import CUDA, check_precision, import_openvino, no_cuda, not_installed
 from perennial.backbones.description import MARKER, BackboneDescription, read_description
 from perennial.backbones.preprocess import Pixels, preprocess
 from perennial.backbones.quantise import Features, Vectors, quantise
@@ -17,7 +16,11 @@ from perennial.catalog.objects import Objects
 from perennial.errors import BackboneError
 
 Maps = npt.NDArray[np.float32]
-FILES = {"openvino": ("network.xml", "network.bin"), "onnxruntime": ("network.onnx",)}
+FILES = {
+    "openvino": ("network.xml", "network.bin"),
+    "onnxruntime": ("network.onnx",),
+    "onnxruntime-cuda": ("network.onnx",),
+}
 
 
 class Engine(Protocol):
@@ -32,14 +35,6 @@ class Engine(Protocol):
         ...
 
 
-def import_openvino() -> ModuleType:
-    """Import OpenVINO without its telemetry, which forks a process that reports usage to an analytics service."""
-    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
-    import openvino
-
-    return cast(ModuleType, openvino)
-
-
 class OpenVinoEngine:
     """A network compiled by OpenVINO, once for each batch size that it is asked for; with its map, only if that is asked for."""
 
@@ -51,7 +46,7 @@ class OpenVinoEngine:
         self._networks = {False: features, True: whole}
         self._side = description.preprocessing.crop
         self._options = {
-            "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[description.precision],
+            "INFERENCE_PRECISION_HINT": "bf16" if description.precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,
@@ -88,9 +83,9 @@ class OpenVinoEngine:
 
 
 class OnnxEngine:
-    """A network run by ONNX Runtime."""
+    """A network run by ONNX Runtime, on the CPU or on a GPU."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, *, cuda: bool = False) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -99,7 +94,11 @@ class OnnxEngine:
         options.use_deterministic_compute = True
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(folder / "network.onnx", options, providers=["CPUExecutionProvider"])
+        # by default, sums of products are rounded to TF32's 10 bits, and the fastest algorithm of the day is taken
+        gpu = [(CUDA, {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"})] if cuda else []
+        self._session = onnxruntime.InferenceSession(folder / "network.onnx", options, providers=[*gpu, "CPUExecutionProvider"])
+        if cuda and CUDA not in self._session.get_providers():
+            raise no_cuda("ONNX Runtime finds no GPU that it can use")
         self._way = onnxruntime.RunOptions()
         self._way.only_execute_path_to_fetches = True
 
@@ -118,47 +117,20 @@ def open_engine(description: BackboneDescription, folder: Path, threads: int) ->
     """Open the engine that a backbone names.
 
     Raises:
-        BackboneError: its package isn't installed, it can't do the precision here, or it can't read the network.
+        BackboneError: its package isn't installed, it can't compute here at the precision, or it can't read the network.
     """
     check_precision(description.engine, description.precision)
     try:
         if description.engine == "openvino":
             return OpenVinoEngine(description, folder, threads)
-        return OnnxEngine(folder, threads)
+        return OnnxEngine(folder, threads, cuda=description.engine == "onnxruntime-cuda")
     except ImportError:
-        raise _not_installed(description.engine) from None
+        raise not_installed(description.engine) from None
     except RuntimeError as error:
         first = " ".join(str(error).split())[:200]
         raise BackboneError(
             f"{description.engine} can't read the network in {folder} ({first}). Delete that folder and run again."
         ) from None
-
-
-def check_precision(engine: str, precision: str) -> None:
-    """Check that this machine can compute at a precision with an engine.
-
-    Raises:
-        BackboneError: it can't; the text says what can.
-    """
-    if precision == "fp32":
-        return
-    if engine != "openvino":
-        raise BackboneError(
-            f"The engine {engine} has no {precision} on CPUs. Set backbone.engine to openvino or backbone.precision to fp32."
-        )
-    try:
-        openvino = import_openvino()
-    except ImportError:
-        raise _not_installed(engine) from None
-    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise BackboneError(
-            "This machine's CPU has no bf16 (avx512_bf16 or amx_bf16), which this backbone computes with. "
-            "Run it on one that has, or set backbone.precision to fp32, which is another backbone."
-        )
-
-
-def _not_installed(engine: str) -> BackboneError:
-    return BackboneError(f"The engine {engine} isn't installed. Install it with: pip install {engine}")
 
 
 class Backbone:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perennial.backbones.abilities import check_precision, import_openvino
 from perennial.backbones.description import MARKER, MEAN, STD, BackboneDescription, Preprocessing
 from perennial.backbones.displacement import displacement
-from perennial.backbones.engines import FILES, check_precision, import_openvino, open_engine
+from perennial.backbones.engines import FILES, open_engine
+from perennial.backbones.int8 import RECIPE, quantise_graph
 from perennial.backbones.preprocess import Pixels
 from perennial.backbones.quantise import quantise, scale_for
 from perennial.backbones.synthetic import pictures
@@ -37,7 +39,7 @@ def ensure(spec: BackboneSpec, objects: Objects) -> str:
 
     Raises:
         WeightsMissing: its weights aren't on this machine and it was never exported to this store.
-        BackboneError: the network is unknown, the weights don't fit, or the engine can't do the precision.
+        BackboneError: the network is unknown, the weights don't fit, or the engine can't be used here at the precision.
     """
     check_precision(spec.engine, spec.precision)
     told = identity(spec.weights)
@@ -97,13 +99,14 @@ def export(spec: BackboneSpec, folder: Path) -> tuple[BackboneDescription, Weigh
         features = pipeline(torch.from_numpy(samples)).numpy()
         mapped = with_map(pipeline, torch.from_numpy(samples[:2]))
         shape, beside = _map(mapped, samples[:MAP_PICTURES]) if mapped else (None, 0.0)
-    _write(mapped or pipeline, spec, folder, mapped=mapped is not None)
+    _write(mapped or pipeline, spec, folder, samples, mapped=mapped is not None)
     description = BackboneDescription(
         network=spec.network,
         weights=weights.sha256 if weights else f"{spec.weights} recipe {RANDOM_RECIPE}",
         preprocessing=Preprocessing(resize=spec.resize, crop=spec.crop),
         engine=spec.engine,
         precision=spec.precision,
+        quantisation=RECIPE if spec.precision == "int8" else None,
         dims=features.shape[1],
         scale=scale_for(features),
         map=shape,
@@ -190,17 +193,19 @@ def _onnx(pipeline: "torch.nn.Module", spec: BackboneSpec, path: Path, *, mapped
         ) from None
 
 
-def _write(pipeline: "torch.nn.Module", spec: BackboneSpec, folder: Path, *, mapped: bool) -> None:
+def _write(pipeline: "torch.nn.Module", spec: BackboneSpec, folder: Path, samples: Pixels, *, mapped: bool) -> None:
     """Write the graph as the engine reads it."""
     graph = folder / FILES["onnxruntime"][0]
     _onnx(pipeline, spec, graph, mapped=mapped)
+    if spec.precision == "int8":
+        quantise_graph(graph, samples)
     if spec.engine == "openvino":
         openvino = import_openvino()
         openvino.save_model(openvino.Core().read_model(graph), folder / FILES["openvino"][0], compress_to_fp16=False)
         graph.unlink()
 
 
-def _group(description: BackboneDescription, folder: Path, samples: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> int:
+def _group(description: BackboneDescription, folder: Path, samples: Pixels) -> int:
     """Return how many images to compute at once: several, if that gives the very integers that one at a time does."""
     engine = open_engine(description, folder, threads=usable_cores())
     few = samples[: 2 * GROUP]
