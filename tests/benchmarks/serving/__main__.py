@@ -19,7 +19,7 @@ from tests.benchmarks.serving.bench import CLIENTS, ELSEWHERE, Bench, Plan
 from tests.benchmarks.serving.field import Field
 from tests.benchmarks.serving.places import CACHE, HERE, LOCK, lock
 from tests.benchmarks.serving.results import OtherRun, Results
-from tests.benchmarks.serving.rows import GROUPS, rows_of, table
+from tests.benchmarks.serving.rows import GROUPS, rows_of, table, unanswered
 from tests.benchmarks.serving.servers import cores_for
 from tests.benchmarks.serving.world import DEFAULT, World
 
@@ -64,9 +64,12 @@ def measured(options: argparse.Namespace) -> int:
             f"{'ok  ' if row.kept else 'MISS'} {row.name}: {row.value:.3g} {row.unit} (goal {row.goal}) {row.note}",
             file=sys.stderr,
         )
+    failed = unanswered(results)
+    for sentence in failed:
+        print(f"MISS {sentence}", file=sys.stderr)
     shown = [dataclasses.asdict(row) for row in rows]
-    print(json.dumps({"about": about, "rows": shown}, indent=2) if options.json else table(results))
-    return 0 if all(row.kept for row in rows) else 1
+    print(json.dumps({"about": about, "rows": shown, "unanswered": failed}, indent=2) if options.json else table(results))
+    return 1 if failed or not all(row.kept for row in rows) else 0
 
 
 def kept(resume: bool) -> Path:

@@ -32,7 +32,7 @@ FRAMEWORKS = (MLflow, MLServer, BentoML, LitServe)
 ELSEWHERE = (HandWritten, *FRAMEWORKS)
 CLIENTS = (1, 2, 8, 32)
 LOOP = "engine loop"
-OPEN_S, OPEN_CLIENTS, LOAD = 20.0, 256, 0.8
+OPEN_S, OPEN_CLIENTS, LOAD = 20.0, 100, 0.8
 KSERVE = "import kserve"
 MEMORY = "Perennial memory"
 TENTHS, TENTH_S = 10, 600.0
@@ -110,6 +110,7 @@ class Bench:
 
     def start(self) -> None:
         """Measure the time to a server's first right answer, and that of an import of KServe, in turn."""
+        self.field.rest()
         for number in range(self.plan.rounds):
             self._once_named(KSERVE, "start", number, lambda: {"seconds": _seconds([sys.executable, "-c", "import kserve"])})
             self._once_named(self.default.name, "start", number, lambda: {"seconds": self._cold()})
@@ -118,6 +119,7 @@ class Bench:
         """Measure the server's memory after each tenth of the requests; a server that isn't the same one begins anew."""
         if (MEMORY, "memory", TENTHS - 1) in self.results:
             return
+        self.field.rest()
         small = World(self.world.home.parent / "memory", "resnet18", 64, 64, self.world.threads)
         server = Perennial(small.home, small.endpoint(DEFAULT), TASKS[0], self.world.threads)
         with Field(small.asked(), self.cores, self.generator) as field:

@@ -21,6 +21,12 @@ def rows_of(results: Results, names: Sequence[str], about: str) -> list[Row]:
     return [row for name in names for row in GROUPS[name](results, about)]
 
 
+def unanswered(results: Results) -> list[str]:
+    """Return what failed to answer requests, and how many: a server that drops them may look fast."""
+    errors = {" ".join(key): sum(line.get("errors", 0) for line in lines) for key, lines in results.measured().items()}
+    return [f"{name} didn't answer {count} requests" for name, count in sorted(errors.items()) if count]
+
+
 def hand_written(results: Results, about: str) -> list[Row]:
     """Compare each engine and precision with the usual path, which is fp32."""
     rows = []

@@ -176,7 +176,8 @@ def soaked(world: World, url: str, asked: Asked, generator: Generator, seconds: 
     finally:
         over.set()
         changer.join()
-    figures = {"capacity": capacity, "due": round(rate, 2), "seconds": seconds, **summary(answer)}
+    timed = {key: value for key, value in summary(answer).items() if key != "errors"}  # refusals are none; verdicts tell
+    figures = {"capacity": capacity, "due": round(rate, 2), "seconds": seconds, **timed}
     known = running(TASK, world.settings) is not None
     return {
         **figures,

@@ -28,6 +28,7 @@ from perennial.learning.head import Head
 from perennial.learning.model import load_model
 from perennial.learning.training import update
 from perennial.rules import FolderRule
+from perennial.serving.images import pixels
 from perennial.serving.record import EndpointRecord, record_key
 from perennial.serving.releases import ServedModel
 from perennial.sources.images import normalise
@@ -88,6 +89,8 @@ class World:
         self.catalog = Catalog.open(Objects.open((folder / "store").as_uri()))
         self.jpegs = [picture(number) for number in range(LEARNT + ASKED)]
         self.ids = self._learnable()
+        self._backbones: dict[Variant, str] = {}
+        self._models: dict[tuple[str, str], str] = {}
 
     def endpoint(self, variant: Variant, tasks: Sequence[str] = TASKS[:1], name: str = "") -> str:
         """Release models of these tasks on one backbone, and return the endpoint that serves them.
@@ -109,6 +112,8 @@ class World:
         Raises:
             BackboneError: this machine or this version can't have it.
         """
+        if variant in self._backbones:
+            return self._backbones[variant]
         wanted = {"network": self.network, "weights": "random:0", "resize": self.resize, "crop": self.crop}
         try:
             spec = BackboneSpec.model_validate({**wanted, "engine": variant.engine, "precision": variant.precision})
@@ -116,6 +121,7 @@ class World:
             raise BackboneError(f"This version has no {variant.precision} ({error.errors()[0]['msg']}).") from None
         digest = ensure(spec, self.catalog.objects)
         embed_missing(self.catalog, Backbone.load(self.catalog.objects, digest, self.threads), self.ids)
+        self._backbones[variant] = digest
         return digest
 
     def asked(self) -> list[Asked]:
@@ -123,7 +129,7 @@ class World:
         digest = self.backbone(DEFAULT)
         backbone, head = Backbone.load(self.catalog.objects, digest, self.threads), self._head(TASKS[0], digest)
         jpegs = self.jpegs[LEARNT:]
-        vectors = backbone.embed(np.stack([backbone.preprocess(normalise(jpeg).jpeg) for jpeg in jpegs]))
+        vectors = backbone.embed(np.stack([pixels(jpeg, backbone) for jpeg in jpegs]))
         rows = head.probabilities(vectors)
         return [Asked(jpeg, head.classes[row.argmax()], float(row.max())) for jpeg, row in zip(jpegs, rows, strict=True)]
 
@@ -171,9 +177,12 @@ class World:
         return load_model(self.catalog.objects, task, self._model(task, digest)).head()
 
     def _model(self, task: str, digest: str) -> str:
+        if (task, digest) in self._models:
+            return self._models[task, digest]
         trained = update(definition(task), self.catalog, digest, None)
         if trained is None:
             raise RuntimeError(f"nothing to learn for {task} in {self.home}; delete that folder")
+        self._models[task, digest] = trained.digest
         return trained.digest
 
     def _learnable(self) -> list[str]:

@@ -1,5 +1,6 @@
 """``mlflow models serve``: a pyfunc model, asked with base64 in JSON."""
 
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +19,9 @@ class MLflow(Contestant):
     def command(self, python: Path, port: int) -> Sequence[str]:
         """Save the model and start the scoring server; its own logging of predictions is left off, as it is by default."""
         model = CACHE / "scratch" / "mlflow" / "model"
-        if not model.exists():
-            subprocess.run(
-                [python, "save.py", str(model)], cwd=self.home, env=self.environment(python), check=True, capture_output=True
-            )
+        shutil.rmtree(model, ignore_errors=True)
+        save = [str(python), "save.py", str(model)]
+        subprocess.run(save, cwd=self.home, env=self.environment(python), check=True, capture_output=True)
         serve = ["models", "serve", "-m", str(model), "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]
         return [str(python.parent / "mlflow"), *serve]
 

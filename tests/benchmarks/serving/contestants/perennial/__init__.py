@@ -80,9 +80,3 @@ class Explained(Perennial):
     def request(self, jpeg: bytes) -> Request:
         """Send the picture."""
         return Request(f"/v1/models/{self.task}:explain", jpeg, {"content-type": "image/jpeg"})
-
-    def answer(self, body: Any) -> tuple[str, float]:
-        """Read the explained prediction, alone or as the first of several."""
-        first = body["predictions"][0] if "predictions" in body else body
-        first = body["explanations"][0] if "explanations" in body else first
-        return first["class"], first["probability"]
