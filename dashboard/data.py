@@ -1,21 +1,26 @@
 """What the pages show, read from catalog and registry; without Streamlit."""
 
 import datetime as dt
+import io
 import random
 from collections import Counter
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from PIL import Image as Picture
+from PIL import ImageOps
 
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Batch
+from perennial.errors import ObjectMissing
 from perennial.registry import RecordedRun, Registry
 
 SPLITS = ("train", "calibrate", "hold_out")
 RECENT_RUNS = 10
 EXAMPLES = 60
+THUMBNAIL = 320
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,18 @@ def examples(catalog: Catalog, task: str, count: int = EXAMPLES) -> list[Example
     newest = held_out.slice(0, count).select(("image", "cls", "published")).to_pylist()
     random.Random(0).shuffle(newest)
     return [Example(**row) for row in newest]
+
+
+def thumbnail(catalog: Catalog, image: str) -> bytes | None:
+    """Return the middle of an image as a square JPEG; None where it isn't in the catalog any more."""
+    try:
+        pixels = catalog.pixels(image)
+    except ObjectMissing:
+        return None
+    buffer = io.BytesIO()
+    with Picture.open(io.BytesIO(pixels)) as opened:
+        ImageOps.fit(opened, (THUMBNAIL, THUMBNAIL)).save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
 
 
 def _class_counts(table: pa.Table) -> tuple[ClassCount, ...]:

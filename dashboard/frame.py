@@ -79,6 +79,16 @@ def pixels(settings: Settings, image: str) -> bytes:
     return data.open_catalog(settings.store_url).pixels(image)
 
 
+def thumbnail(settings: Settings, image: str) -> bytes | None:
+    """Return the middle of an image as a small square JPEG; None where the catalog hasn't got it any more."""
+    return _thumbnail(settings.store_url, image)
+
+
+@st.cache_data(ttl=CACHE_TTL_S, show_spinner=False)
+def _thumbnail(store_url: str, image: str) -> bytes | None:
+    return data.thumbnail(data.open_catalog(store_url), image)
+
+
 @st.cache_data(ttl=CACHE_TTL_S, show_spinner="Reading the catalog …")
 def _tasks(store_url: str) -> list[str]:
     return data.tasks(data.open_catalog(store_url))

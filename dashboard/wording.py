@@ -2,13 +2,16 @@
 
 import datetime as dt
 import re
+from collections.abc import Sequence
+from urllib.parse import quote
 
 from dashboard.charts import percent
 from dashboard.comparison import Comparison, Figures
 from dashboard.data import RunRow
-from dashboard.endpoint import Answer
+from dashboard.endpoint import Answer, Neighbour
 from perennial.catalog.rows import Batch
 
+_IN_ADDRESSES = ":/?#@!$&*+,;=%~"
 COLOURS = {"promoted": "green", "refused": "orange", "held": "orange", "rolled back": "orange", "failed": "red"}
 
 
@@ -55,6 +58,19 @@ def rest(answer: Answer) -> str:
     others = 1 - sum(entry.value for entry in answer.probabilities)
     release = f"Answered by release {answer.release[:12]}."
     return f"All other classes together: {percent(others)}. {release}" if others > 0.005 else release
+
+
+def neighbour(near: Neighbour) -> str:
+    """Return a link to a training image or its title, and whose it is, a line each."""
+    title = plain(near.title)
+    named = f"[{title}]({quote(near.address, safe=_IN_ADDRESSES)})" if near.address else title
+    return "  \n".join(part for part in (named, plain(near.credit)) if part)
+
+
+def likeness(neighbours: Sequence[Neighbour]) -> str:
+    """Return how alike the nearest and the farthest of some neighbours are, such as "0.31 to 0.12"."""
+    nearest, farthest = (f"{each.similarity:.2f}" for each in (neighbours[0], neighbours[-1]))
+    return nearest if nearest == farthest else f"{nearest} to {farthest}"
 
 
 def run(row: RunRow) -> dict[str, str]:

@@ -9,7 +9,7 @@ from perennial.settings import Settings
 from perennial.sources.images import MAX_BYTES, normalise
 
 SHOWN, NUMBER = "predict_shown", "predict_number"
-MIB = 2**20
+MIB, ACROSS = 2**20, 3
 
 
 def render() -> None:
@@ -41,8 +41,10 @@ def render() -> None:
         return
     try:
         left.image(normalise(data).jpeg, caption=_caption(example), width="stretch")
+        answer = endpoint.ask(settings, task, data)
         with right:
-            _answer(endpoint.ask(settings, task, data), example)
+            _answer(answer, example)
+        _why(settings, answer)
     except ImageRejected as error:
         right.error(wording.sentence(error), icon=":material/broken_image:")
     except EndpointError as error:
@@ -64,6 +66,36 @@ def _answer(answer: endpoint.Answer, example: Example | None) -> None:
         )
     st.altair_chart(charts.probabilities(answer.probabilities), alt="Probability of each class")
     st.caption(wording.rest(answer))
+
+
+def _why(settings: Settings, answer: endpoint.Answer) -> None:
+    """Show which parts of the picture spoke for the class, and the training images nearest to it."""
+    if not answer.overlay and not answer.neighbours:
+        return
+    st.subheader("Why", anchor=False)
+    left, right = st.columns([2, 3], gap="large")
+    if answer.overlay:
+        left.markdown(f"**What spoke for {wording.plain(answer.cls)}**")
+        left.image(answer.overlay, width="stretch")
+        left.caption("In colour, and most of all inside the line. It is the part of the picture that the network sees.")
+    with right if answer.overlay else st.container():
+        if answer.neighbours:
+            _neighbours(settings, answer.neighbours)
+
+
+def _neighbours(settings: Settings, neighbours: tuple[endpoint.Neighbour, ...]) -> None:
+    st.markdown("**Nearest training images**")
+    for start in range(0, len(neighbours), ACROSS):
+        for place, near in zip(st.columns(ACROSS), neighbours[start : start + ACROSS], strict=False):
+            picture = frame.thumbnail(settings, near.image)
+            if picture:
+                place.image(picture, width="stretch")
+            place.markdown(f"**{wording.plain(near.cls)}**")
+            place.caption(wording.neighbour(near))
+    st.caption(
+        f"Among up to 2,000 that the release carries, by the angle between the vectors: "
+        f"{wording.likeness(neighbours)}, where 0 is nothing in common and 1 the same picture."
+    )
 
 
 def _show(what: str) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from dashboard.endpoint import NEIGHBOURS
 from perennial.learning.model import model_prefix
 from perennial.operations.dashboard import address, start
 from perennial.processes import free_port
@@ -76,6 +77,9 @@ def test_a_dropped_picture_gets_its_probabilities(browser: Browser, url: str, wo
         expect(page.get_by_text(re.compile("Probability .* by version 2 of the model"))).to_be_visible()
         expect(page.get_by_role("heading", name=re.compile(f"^({'|'.join(CLASSES)})$"))).to_be_visible()
         expect(page.locator(CHART)).to_have_count(1)
+        expect(page.get_by_text(re.compile(f"What spoke for ({'|'.join(CLASSES)})"))).to_be_visible()
+        expect(page.get_by_text("Nearest training images")).to_be_visible()
+        expect(page.locator("[data-testid=stImage] img")).to_have_count(2 + NEIGHBOURS)
         page.get_by_role("button", name="Take an example").click()
         expect(page.get_by_text("The image's label is")).to_be_visible()
         drop(page, tmp_path / "notes.jpg", b"no picture")

@@ -1,16 +1,18 @@
 """What the dashboard's pages show, as figures."""
 
 import datetime as dt
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Picture
 
 from dashboard import charts, comparison, data, periods, wording
 from dashboard.comparison import ClassRecall, DayScore
-from dashboard.endpoint import Probability
+from dashboard.endpoint import Neighbour, Probability
 from perennial.catalog.rows import Batch
 
 DAYS = st.lists(st.tuples(st.dates(dt.date(2020, 1, 1), dt.date(2027, 1, 1)), st.integers(1, 99)), max_size=40)
@@ -134,3 +136,23 @@ def test_sentences_are_plain(installation: Any) -> None:
     assert wording.plain("wait for [review]") == r"wait for \[review\]"
     held = Batch("b", "shapes", 1200, dt.date(2026, 5, 1), dt.date(2026, 5, 3))
     assert wording.batch(held) == "1,200 images of 1 May 2026 to 3 May 2026"
+
+
+def near(**about: Any) -> Neighbour:
+    fields = {"image": "a" * 64, "cls": "barn", "similarity": 0.31, "title": "A [barn]", "address": "", "credit": ""}
+    return Neighbour(**{**fields, **about})
+
+
+def test_a_neighbour_is_named_with_its_link_and_whose_it_is() -> None:
+    assert wording.neighbour(near()) == r"A \[barn\]"
+    linked = near(address="https://example.com/a b).jpg?x=1", credit="*Ann*, CC BY 4.0")
+    assert wording.neighbour(linked) == "[A \\[barn\\]](https://example.com/a%20b%29.jpg?x=1)  \n\\*Ann\\*, CC BY 4.0"
+    assert wording.likeness((near(), near(similarity=0.1))) == "0.31 to 0.10"
+    assert wording.likeness((near(),)) == "0.31"
+
+
+def test_a_thumbnail_is_square_and_none_where_the_image_is_gone(installation: Any) -> None:
+    image = installation.catalog.image_ids()[0]
+    with Picture.open(io.BytesIO(data.thumbnail(installation.catalog, image) or b"")) as drawn:
+        assert drawn.size == (data.THUMBNAIL, data.THUMBNAIL)
+    assert data.thumbnail(installation.catalog, "0" * 64) is None
