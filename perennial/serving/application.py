@@ -33,6 +33,7 @@ def application(answers: Answers, report: Callable[[], dict[str, Any]], more: It
     app.add_exception_handler(ClientDisconnect, _sentence(400))
     app.add_exception_handler(RequestValidationError, _wrong_shape)
     app.add_exception_handler(HTTPException, _http_error)
+    openapi.describe(app)
     return app
 
 

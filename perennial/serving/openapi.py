@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from perennial.serving.calls import REQUEST_ID
@@ -180,6 +181,16 @@ def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"model": Error, "description": _ERRORS[code]} for code in codes}
 
 
+def describe(app: FastAPI) -> None:
+    """Leave out the answer 422, which FastAPI adds to every route that has parameters: here that is a 400."""
+    document = app.openapi()
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+
+
 def answered(model: type[BaseModel], description: str) -> dict[int | str, dict[str, Any]]:
     """Return the good answer of a route."""
     return {200: {"model": model, "description": description, "headers": _HEADERS}}
@@ -188,14 +199,10 @@ def answered(model: type[BaseModel], description: str) -> dict[int | str, dict[s
 INFERENCE = (400, 404, 408, 413, 500, 503, 504)
 _ERRORS = {
     400: "The request holds no picture that is taken in: wrong JSON, no base64, a damaged picture, another format, too many.",
-    401: "There is no token, or it is unknown.",
     404: "There is no such task, version or release.",
     408: "The body didn't come in time.",
     413: "The body has more than 64 MiB.",
-    422: "The request isn't as this route takes it.",
-    429: "The quota is used up.",
     500: "The server failed; its log says why, under the request's id.",
-    501: "This can't be done here.",
     503: "Too much waits already, or nothing is released yet. The header Retry-After says when to try again.",
     504: "The request's time was over before its answer was there.",
 }

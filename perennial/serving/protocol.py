@@ -54,7 +54,8 @@ class TaskModel(Model):  # type: ignore[misc]
             timeout_s=seconds_of(headers.get(TIMEOUT_HEADER), self._answers.deadline_s),
         )
         told: list[Any] = [answer if self._task is None else answer[self._task] for answer in asked.answers]
-        wanted = V2Request([], payload.id or "", {each.name: False for each in payload.request_outputs or ()}, False)
+        raw = bool(payload.use_binary_outputs)  # clients that send raw tensors expect them
+        wanted = V2Request([], payload.id or "", {each.name: raw for each in payload.request_outputs or ()}, raw)
         return tensors(told, self.name, wanted, OUTPUTS if self._task is not None else OUTPUTS[:1])
 
     def get_input_types(self) -> list[dict[str, Any]]:

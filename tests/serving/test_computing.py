@@ -1,4 +1,4 @@
-"""Batching, the bounded queue, deadlines: the computing that all requests share, with a real backbone whose engine can be held."""
+"""Batching, the bounded queue, what is given up: the computing that requests share, with a real engine that can be held."""
 
 import asyncio
 import threading
