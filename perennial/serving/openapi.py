@@ -43,7 +43,7 @@ class Answer(Class):
     """What one picture shows."""
 
     top: list[Class] = Field(description="The likeliest classes, likeliest first; at most 10.")
-    unfamiliar: bool = Field(description="The picture is unlike anything learnt.")
+    unfamiliar: bool = Field(description="The picture is farther from what was learnt than 99 % of the calibration images.")
     model_version: int
     release: str = Field(description="Digest of the release that answered.")
     backbone: str = Field(description="Digest of the network that the picture was seen through.")
