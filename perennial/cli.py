@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from perennial import __version__, cli_feedback
+from perennial import __version__, cli_backbones, cli_feedback
 from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
 from perennial.cli_tasks import DEMO, load, load_or_find, tasks_that_ran
@@ -32,6 +32,7 @@ review_app = typer.Typer(no_args_is_help=True, help="Settle batches that the gat
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(review_app, name="review")
 app.add_typer(cli_feedback.app, name="feedback")
+app.add_typer(cli_backbones.app, name="backbones")
 
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task's name, or the path of its YAML file.")]
 Package = Annotated[

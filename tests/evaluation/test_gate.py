@@ -168,3 +168,34 @@ def test_documents_survive_json(world: World) -> None:
     _, evaluation, verdict = step(world, None)
     assert Evaluation.model_validate_json(evaluation.model_dump_json()) == evaluation
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+
+
+@pytest.mark.parametrize(
+    ("noise", "ms", "outcome", "failed"),
+    [
+        (0, 5.0, "promote", []),
+        (1500, 5.0, "refuse", ["not worse than the champion"]),
+        (0, 40.0, "refuse", ["latency"]),
+    ],
+    ids=["as good and faster", "faster and worse", "as good and slower"],
+)
+def test_another_precision_of_the_backbone_is_judged_by_accuracy_and_speed(
+    world: World, noise: float, ms: float, outcome: str, failed: list[str]
+) -> None:
+    batch = world.day(0, 150)
+    champion, _, _ = step(world, None)
+    other, own = "c" * 64, task(gate=GateSpec(window_days=3))
+    ids = world.catalog.labelled("drawn", [batch.id])["image"].to_pylist()
+    vectors = world.catalog.embeddings(BACKBONE, ids)
+    world.catalog.add_embeddings(
+        other, ids, (vectors + world.rng.normal(0, noise, vectors.shape)).clip(-4095, 4095).astype(np.int16)
+    )
+
+    found = update(own, world.catalog, other, champion)
+    assert found is not None
+    speed = {BACKBONE: 20.0, other: ms}
+    verdict = judge(own, evaluate(own, world.catalog, found.digest, champion, found.batches_new, backbone_ms=speed))
+
+    assert verdict.outcome == outcome, verdict.sentence
+    assert [check.name for check in verdict.checks if check.passed is False][:1] == failed
+    assert check(verdict, "enough new images").passed is None
