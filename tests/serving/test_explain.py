@@ -166,6 +166,16 @@ def test_an_overlay_shows_what_the_network_saw(release: Release) -> None:
     assert (right - left) * 300 == pytest.approx((bottom - top) * 100, abs=0.1)
 
 
+def test_the_box_of_a_map_that_lies_beside_is_moved_back(release: Release) -> None:
+    plain = release.backbones["colours"]
+    aside = Backbone(plain.description.model_copy(update={"map_beside": 0.5}), plain._engine)
+    moved = Release(release.digest, release.tasks, release.heads, {"colours": aside})
+    told, other = (asked(each, picture("green", 7), Wish())["map"] for each in (release, moved))
+    left, top, right, bottom = told["box"]
+    assert other["values"] == told["values"]
+    assert other["box"] == pytest.approx([side - 0.5 / 2 * (right - left) for side in (left, top, right, bottom)], abs=1e-3)
+
+
 @pytest.mark.parametrize(("orientation", "expected"), [(1, (0.25, 0, 0.75, 1)), (6, (0, 0.25, 1, 0.75))])
 def test_the_box_is_that_of_the_upright_picture(release: Release, orientation: int, expected: tuple[float, ...]) -> None:
     exif = Image.Exif()
