@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.benchmarks.rows import Row
-from tests.benchmarks.serving.bench import FRAMEWORKS, KSERVE, LOOP, MEMORY
+from tests.benchmarks.serving.bench import FRAMEWORKS, KSERVE, LOOP, MEMORY, TENTHS
 from tests.benchmarks.serving.contestants.hand_written import HandWritten
 from tests.benchmarks.serving.figures import Rounds, compared
 from tests.benchmarks.serving.results import Results
@@ -115,7 +115,7 @@ def start(results: Results, about: str) -> list[Row]:
 def memory(results: Results, about: str) -> list[Row]:
     """Compare the server's memory at the end with that after the first tenth of the requests."""
     rss, answered = results.rounds(MEMORY, "memory", "rss_mb"), results.rounds(MEMORY, "memory", "total")
-    if len(rss) < 2:
+    if len(rss) < TENTHS:
         return [Row("memory, end / after the first tenth", math.nan, "≤ 1.05", "x", "not measured")]
     first, last = rss[min(rss)], rss[max(rss)]
     note = f"{last:.0f} / {first:.0f} MiB over {max(answered.values()):,.0f} requests, a small network, {about}"
