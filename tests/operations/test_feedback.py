@@ -21,7 +21,7 @@ from perennial.catalog.segments import Segment, encode, line
 from perennial.catalog.splits import split_of
 from perennial.errors import CatalogError
 from perennial.operations.feedback import approve, listed, reject
-from perennial.operations.report import report
+from perennial.operations.report import render, report
 from perennial.operations.runs import RunFolder, begin, goes_on
 from perennial.task import save_task
 from tests.small_world import CLASSES, World, add_batch, deployed_template, picture, template
@@ -260,6 +260,8 @@ def test_the_report_counts_what_is_learnt_what_is_to_learn_and_what_waits(
     listed(deployed.catalog)
     facts = report(deployed.task, deployed.settings)
     assert (facts["corrections"], facts["corrections_waiting"], facts["feedback_pending"]) == (0, 1, 1)
+    assert render(facts).caption == "1 approved corrections to learn; 1 pieces of feedback to approve"
+    assert render(facts | {"corrections": 3}).caption.startswith("3 corrections by people learnt; ")
 
 
 def test_what_servers_noted_is_in_the_facts_of_the_label_step(people: People) -> None:
