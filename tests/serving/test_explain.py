@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from perennial.backbones.engines import Backbone
 from perennial.backbones.quantise import quantise
 from perennial.learning.head import Head
 from perennial.learning.readout import Readout
