@@ -64,6 +64,7 @@ def test_tritons_http_client(served: Served, binary_in: bool, wanted: str) -> No
 GRPC = """
 import json, sys
 import numpy as np
+import tritonclient.grpc as over_grpc
 
 address, *files = sys.argv[1:]
 client = over_grpc.InferenceServerClient(address)
