@@ -215,7 +215,9 @@ class Bench:
         yield from (other(self.world.plain(), self.world.threads) for other in others)
         for variant in VARIANTS if "hand-written" in wanted else VARIANTS[:2]:
             try:
-                yield self._perennial(self.world.endpoint(variant), precision=variant.precision)
+                ours = self._perennial(self.world.endpoint(variant), precision=variant.precision)
+                ours.right = self.world.asked(variant)
+                yield ours
             except BackboneError as error:
                 self.field.out[f"Perennial {variant.endpoint}"] = str(error)
                 _say(f"Perennial {variant.endpoint}: not measured: {error}")

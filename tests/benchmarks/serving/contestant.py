@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from tests.benchmarks.serving.places import CACHE, HERE, LOCK, python_of
 from tests.benchmarks.serving.servers import Server
+from tests.benchmarks.serving.world import Asked
 
 TORCH = "torch torchvision pillow safetensors"
 
@@ -46,6 +47,8 @@ class Contestant(ABC):
     precision: str = "fp32"
     needs: ClassVar[str]
     """Packages that its environment gets; ``requirements.txt`` in its folder has their versions."""
+    right: Sequence[Asked] = ()
+    """What it answers offline, where that differs from the default: a precision is a network of its own."""
 
     def __init__(self, network: Path, threads: int) -> None:
         """Take the folder of ``network.json`` and ``network.safetensors``, and the threads to compute with."""

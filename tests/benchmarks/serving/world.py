@@ -71,7 +71,7 @@ DEFAULT = VARIANTS[0]
 
 @dataclass(frozen=True)
 class Asked:
-    """A picture that is asked for, and the class and probability that Perennial's default backbone gives it offline."""
+    """A picture that is asked for, and its class and probability, computed offline."""
 
     jpeg: bytes
     cls: str
@@ -124,9 +124,9 @@ class World:
         self._backbones[variant] = digest
         return digest
 
-    def asked(self) -> list[Asked]:
-        """Return the pictures that are asked for with their answers, computed offline."""
-        digest = self.backbone(DEFAULT)
+    def asked(self, variant: Variant = DEFAULT) -> list[Asked]:
+        """Return the pictures that are asked for with the answers that a variant gives them offline."""
+        digest = self.backbone(variant)
         backbone, head = Backbone.load(self.catalog.objects, digest, self.threads), self._head(TASKS[0], digest)
         jpegs = self.jpegs[LEARNT:]
         vectors = backbone.embed(np.stack([pixels(jpeg, backbone) for jpeg in jpegs]))
