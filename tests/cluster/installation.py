@@ -57,7 +57,8 @@ class Installation:
 
     def answers(self) -> bool:
         """Return whether all that is forwarded answers; a forwarded port learns that its pod went by being asked."""
-        asked = (os.environ["AWS_ENDPOINT_URL"] + "/minio/health/live", self.mlflow + "/health", self.kfp + "/apis/v1beta1/healthz")
+        minio = os.environ["AWS_ENDPOINT_URL"]
+        asked = (f"{minio}/minio/health/live", f"{self.mlflow}/health", f"{self.kfp}/apis/v1beta1/healthz")
         try:
             return all(httpx.get(address, timeout=5).is_success for address in asked)
         except httpx.HTTPError:
