@@ -34,10 +34,24 @@ def _taken_away(pod: Document, status: Document, who: str) -> str | None:
     if status.get("reason") == "DeadlineExceeded":
         seconds = pod["spec"].get("activeDeadlineSeconds")
         limit = f" of {seconds} s" if seconds else ""
+        if image := _never_began(status):
+            return (
+                f"{who} never began within its time limit{limit}: its image {image} can't be pulled, or what it mounts isn't "
+                f"there; '{_describe(pod)}' says which."
+            )
         return f"{who} ran past its time limit{limit} and was ended; the next run goes on where it stopped."
     if status.get("reason") in ("Evicted", "Preempting", "NodeLost", "NodeShutdown", "Terminated"):
         said = _plain(status.get("message") or status["reason"])
         return f"{who} was taken off its node: {said}. The next run goes on where it stopped."
+    return None
+
+
+def _never_began(status: Document) -> str | None:
+    """Return the image of a container that was ended before it was made; by then Kubernetes has forgotten what it waited for."""
+    for container in status.get("containerStatuses") or ():
+        ended = container.get("state", {}).get("terminated") or {}
+        if ended and not ended.get("startedAt") and not container.get("imageID"):
+            return str(container.get("image", "?"))
     return None
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
 from perennial.catalog.catalog import Catalog
@@ -53,6 +54,15 @@ class Installation:
             finally:
                 os.environ.clear()
                 os.environ.update(before)
+
+    def answers(self) -> bool:
+        """Return whether all that is forwarded answers; a forwarded port learns that its pod went by being asked."""
+        minio = os.environ["AWS_ENDPOINT_URL"]
+        asked = (f"{minio}/minio/health/live", f"{self.mlflow}/health", f"{self.kfp}/apis/v1beta1/healthz")
+        try:
+            return all(httpx.get(address, timeout=5).is_success for address in asked)
+        except httpx.HTTPError:
+            return False
 
     def perennial(self, *arguments: str, code: int | None = 0) -> str:
         """Run the command line and return what it prints on standard output, or on standard error where it is to fail.

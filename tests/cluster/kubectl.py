@@ -4,19 +4,21 @@ import base64
 import contextlib
 import json
 import re
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+
+from perennial.processes import free_port
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 DEV = ROOT / "manifests" / "overlays" / "dev"
 NAMESPACE, PIPELINES = "perennial", "kubeflow"
 ACCOUNT = "perennial-pipeline"
-ATTEMPTS = 10
-"""A pod may have gone between its Service's choice of it and the connection."""
 
 
 def kubectl(*arguments: str, stdin: str | None = None, ok: bool = True) -> str:
@@ -64,20 +66,33 @@ def secret(namespace: str, name: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def forwarded(namespace: str, service: str, port: int) -> Iterator[str]:
-    """Forward a free port on loopback to a Service, as ``kubectl port-forward`` does; gives the address."""
-    command = ["kubectl", "-n", namespace, "port-forward", f"service/{service}", f":{port}"]
-    for _ in range(ATTEMPTS):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-            try:
-                assert process.stdout is not None
-                found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
-                if found:
-                    yield f"http://127.0.0.1:{found[1]}"
-                    return
-            finally:
+    """Forward a port on loopback to a Service, as ``kubectl port-forward`` does, again when its pod went; gives the address."""
+    local = free_port()
+    ended = threading.Event()
+    command = ["kubectl", "-n", namespace, "port-forward", f"service/{service}", f"{local}:{port}"]
+    running: list[subprocess.Popen[bytes]] = []
+
+    def keep() -> None:
+        while not ended.wait(0.5):
+            running[:] = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)]
+            running[0].wait()
+
+    keeper = threading.Thread(target=keep, name=f"forward {service}")
+    keeper.start()
+    try:
+        until(lambda: _listens(local), bool, 60)
+        yield f"http://127.0.0.1:{local}"
+    finally:
+        ended.set()
+        while keeper.is_alive():
+            for process in running:
                 process.terminate()
-        time.sleep(1)
-    raise AssertionError(f"{service} can't be forwarded")
+            keeper.join(0.5)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def until(ask: Callable[[], T], reached: Callable[[T], bool], seconds: float, pause: float = 1.0) -> T:

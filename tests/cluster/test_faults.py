@@ -138,7 +138,7 @@ def test_a_server_killed_during_a_run(installed: Installation, task: Path, numbe
     k.kubectl("-n", k.NAMESPACE, "delete", "pod", "-l", f"app.kubernetes.io/name={server}", "--force", "--grace-period=0")
     installed.end(run)
     k.wait_ready()
-    with Installation.forwarded(installed.package, installed.home) as again:
-        outcome = (again.facts("broken", run, "outcome") or {}).get("outcome")
-        after = again.run(task)["outcome"]
-        assert (outcome, after) in (("promoted", "nothing new"), ("failed", "promoted"), (None, "promoted"))
+    k.until(installed.answers, bool, 60)
+    outcome = (installed.facts("broken", run, "outcome") or {}).get("outcome")
+    after = installed.run(task)["outcome"]
+    assert (outcome, after) in (("promoted", "nothing new"), ("failed", "promoted"), (None, "promoted"))

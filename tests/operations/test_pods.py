@@ -60,6 +60,13 @@ def test_a_time_limit_is_named() -> None:
     assert said == "step train ran past its time limit of 5 s and was ended; the next run goes on where it stopped."
 
 
+def test_a_time_limit_that_ended_a_pod_before_its_image_came_names_the_image() -> None:
+    (said,) = reasons([recorded("never_began")])
+    assert "Step learn never began within its time limit of 1 s" in said
+    assert "its image perennial-step:not-there" in said
+    assert "kubectl -n kubeflow describe pod" in said
+
+
 def test_a_workload_that_keeps_ending_names_its_last_log() -> None:
     said = reason(recorded("crash"), "mlflow")
     assert said == "mlflow keeps ending with exit code 3; its log: kubectl -n perennial logs crash -c main --previous."
