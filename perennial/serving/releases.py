@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, Valid
 from perennial.backbones.engines import Backbone
 from perennial.catalog.digests import digest_of
 from perennial.catalog.objects import Objects
-from perennial.errors import ModelError, ObjectMissing
+from perennial.errors import BackboneError, ModelError, ObjectMissing
 from perennial.learning.head import Head
 from perennial.serving.neighbours import Neighbours
 
@@ -123,7 +123,7 @@ def load_release(objects: Objects, endpoint: str, digest: str, backbones: dict[s
     folder, file = read_release(objects, endpoint, digest)
     for served in file.tasks.values():
         if served.backbone not in backbones:
-            backbones[served.backbone] = Backbone.load(objects, served.backbone, threads)
+            backbones[served.backbone] = _backbone(objects, endpoint, digest, served.backbone, threads)
     heads = {task: Head.load(folder / "heads" / task) for task in file.tasks}
     return Release(
         digest=digest,
@@ -132,6 +132,16 @@ def load_release(objects: Objects, endpoint: str, digest: str, backbones: dict[s
         backbones={task: backbones[served.backbone] for task, served in file.tasks.items()},
         neighbours={task: found for task, head in heads.items() if (found := Neighbours.load(folder, task, head))},
     )
+
+
+def _backbone(objects: Objects, endpoint: str, release: str, digest: str, threads: int) -> Backbone:
+    try:
+        return Backbone.load(objects, digest, threads)
+    except ObjectMissing:
+        raise BackboneError(
+            f"The backbone {digest[:12]} that the release {release_prefix(endpoint, release)} needs isn't in {objects.url}. "
+            "Run again, and the embed step exports it anew, or go back with 'perennial rollback TASK VERSION'."
+        ) from None
 
 
 def _parse(data: bytes, prefix: str) -> ReleaseFile:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from perennial.errors import EndpointError, ModelError, NothingReleased, PortInUse
+from perennial.errors import BackboneError, EndpointError, ModelError, NothingReleased, PortInUse
 from perennial.serving.address import read_address
 from perennial.serving.client import predict, report
 from perennial.serving.server import serve
@@ -94,6 +94,18 @@ def test_a_damaged_release_is_told(world: World, damage: str) -> None:
         file.write_text(file.read_text().replace('"version":1', '"version":2'))
     expected = "Update Perennial" if damage == "newer" else "Delete that folder in the store and deploy again"
     with pytest.raises(ModelError, match=f"The release releases/colours/{release} .*{expected}"):
+        serve("colours", world.settings)
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_a_release_without_its_backbone_is_told(world: World, damage: str) -> None:
+    world.write_record(stable=world.release(1))
+    (network,) = (world.settings.home / "store/backbones").glob("*/network.bin")
+    if damage == "missing":
+        shutil.rmtree(network.parent)
+    else:
+        network.write_bytes(network.read_bytes()[:1000])
+    with pytest.raises(BackboneError, match=rf"The backbone {network.parent.name[:12]} .*[Rr]un again"):
         serve("colours", world.settings)
 
 
