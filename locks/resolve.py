@@ -9,8 +9,8 @@ EVERYTHING = ("core", "cluster", "serve", "train", "dashboard", "dev")
 LOCKS = {
     "dev": EVERYTHING,
     "core": ("core",),
-    "serve-onnxruntime": ("serve", "onnxruntime"),
-    "serve-openvino": ("serve", "openvino"),
+    "serve-onnxruntime": ("serve", "onnxruntime", "otel"),
+    "serve-openvino": ("serve", "openvino", "otel"),
     "step": ("core", "serve"),
     "train": ("core", "serve", "train"),
     "dashboard": ("core", "dashboard"),
