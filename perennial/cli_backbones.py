@@ -78,8 +78,8 @@ def _tell(found: "Bench", task: str) -> None:
     source = "drawn pictures" if found.drawn else "pictures of the task"
     told = f"{found.network}, {found.threads} threads, {found.rounds} rounds in turns, {found.pictures} {source}; this CPU has "
     console.print(told + (", ".join(found.cpu) or "no instructions that are known here") + ".", markup=False)
-    for what, why in found.left_out.items():
-        console.print(f"{what}: {why}", markup=False)
+    for why in dict.fromkeys(found.left_out.values()):
+        console.print(f"{', '.join(what for what, other in found.left_out.items() if other == why)}: {why}", markup=False)
     where = f"of task {task}'s file" if task else "of a task's file"
     console.print(
         f"Next: set backbone.engine and backbone.precision {where}; the next run exports that backbone, embeds the images with "
