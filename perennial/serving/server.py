@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType, ModuleType
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from perennial.catalog.objects import Objects
 from perennial.errors import PortInUse
 from perennial.serving.address import Address, clear_address, write_address
@@ -73,7 +75,8 @@ def serve(
                 write_address(settings, endpoint, address)
             ready(address)
 
-        with _own_signals(), ExitStack() as ending:
+        # BLAS threads spin for tens of milliseconds after a product, on the cores that the engine needs for the next picture.
+        with _own_signals(), threadpool_limits(1, "blas"), ExitStack() as ending:
             ending.callback(clear_address, settings, endpoint)
             assembled = parts.assemble(served, objects, settings, proving=not announce)
             ending.callback(assembled.close)
