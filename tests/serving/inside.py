@@ -40,9 +40,11 @@ class Gate:
         self.open = threading.Event()
         self.open.set()
         self.fails = False
+        self.asked = 0
         self.sizes: list[int] = []
 
     def run(self, images: Any) -> Any:
+        self.asked += 1
         assert self.open.wait(20)
         if self.fails:
             raise RuntimeError("the engine broke")

@@ -1,46 +1,26 @@
 """Batching, the bounded queue, what is given up: the computing that requests share, with a real engine that can be held."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from perennial.backbones.engines import Backbone, Engine, open_engine
+from perennial.backbones.engines import Backbone, open_engine
 from perennial.learning.head import Head
 from perennial.learning.model import load_model
 from perennial.serving.computing import Busy, Computing, Seen
+from tests.serving.inside import Gate
 from tests.small_world import picture, template
-
-
-@dataclass
-class HeldEngine:
-    """A real engine that computes while its gate is open, and remembers the sizes of its batches."""
-
-    real: Engine
-    gate: threading.Event = field(default_factory=threading.Event)
-    sizes: list[int] = field(default_factory=list)
-    asked: int = 0
-
-    def run(self, images: Any) -> Any:
-        self.asked += 1
-        assert self.gate.wait(20)
-        self.sizes.append(len(images))
-        return self.real.run(images)
-
-    def run_with_map(self, images: Any) -> Any:
-        assert self.gate.wait(20)
-        return self.real.run_with_map(images)
 
 
 @dataclass
 class Bench:
     backbone: Backbone
-    engine: HeldEngine
+    engine: Gate
     head: Head
     computing: Computing
 
@@ -58,12 +38,13 @@ def bench(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     model = load_model(world.objects, "colours", world.models[0])
     digest = model.description.backbone
     loaded = Backbone.load(world.objects, digest, 1)
-    engine = HeldEngine(open_engine(loaded.description, world.objects.folder(f"backbones/{digest}"), 1))
+    engine = Gate(open_engine(loaded.description, world.objects.folder(f"backbones/{digest}"), 1))
+    engine.open.clear()
     computing = Computing(2, 4)
     try:
         yield Bench(Backbone(loaded.description, engine), engine, model.head(), computing)
     finally:
-        engine.gate.set()
+        engine.open.set()
         computing.close()
 
 
@@ -88,7 +69,7 @@ def test_what_waits_is_computed_in_groups_with_the_vectors_of_one_at_a_time(benc
         await until(lambda: bench.engine.asked == 1)
         waiting += [ask(data) for data in images[1:]]
         await until(lambda: computing.worker.waiting == len(images) - 1)
-        bench.engine.gate.set()
+        bench.engine.open.set()
         together = [seen.images[0].vectors[bench.backbone.digest] for seen in await asyncio.gather(*waiting)]
         alone = [bench.backbone.embed(bench.backbone.preprocess(data)[None])[0] for data in images]
         assert all(np.array_equal(one, other) for one, other in zip(together, alone, strict=True))
@@ -101,7 +82,7 @@ def test_what_waits_is_computed_in_groups_with_the_vectors_of_one_at_a_time(benc
 
 
 def test_several_tasks_cost_one_pass(bench: Bench) -> None:
-    bench.engine.gate.set()
+    bench.engine.open.set()
 
     async def story() -> None:
         seen = await bench.see(1, 2, tasks=("colours", "shades", "tones"))
@@ -121,7 +102,7 @@ def test_a_full_queue_refuses_and_recovers(bench: Bench) -> None:
             await bench.see(4, 5)
         assert refused.value.retry_after_s >= 1
         second = asyncio.ensure_future(bench.see(6))
-        bench.engine.gate.set()
+        bench.engine.open.set()
         await asyncio.gather(first, second)
         assert bench.computing.waiting == 0
         await bench.see(*range(9))  # larger than the queue, but nothing waits
@@ -139,7 +120,7 @@ def test_what_is_given_up_before_its_turn_is_never_computed(bench: Bench) -> Non
         with pytest.raises(asyncio.CancelledError):
             await second
         assert bench.computing.waiting == 1
-        bench.engine.gate.set()
+        bench.engine.open.set()
         await first
         await bench.see(4)
 
