@@ -138,6 +138,8 @@ class Backbone:
 
     def __init__(self, description: BackboneDescription, engine: Engine) -> None:
         self.description = description
+        self.digest = description.digest
+        """The digest that names this backbone."""
         self._engine = engine
 
     @classmethod
@@ -150,11 +152,6 @@ class Backbone:
         folder = _folder(where, digest)
         description = read_description(folder, digest)
         return cls(description, open_engine(description, folder, threads))
-
-    @property
-    def digest(self) -> str:
-        """The digest that names this backbone."""
-        return self.description.digest
 
     @property
     def dims(self) -> int:

@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_STRIPE = 256
+
 
 @dataclass(frozen=True)
 class Readout:
     """A linear classifier over vectors, with the whitening in which distance has a meaning.
 
-    Shapes: weight [c, d], bias [c] (-inf for a class never seen), centre [d], whitener [d, d], or [1] where it is a mere scale.
+    Shapes: weight [c, d], bias [c] (-inf for a class never seen), centre [d], whitener [d, d] upper triangular, or [1] where it
+    is a mere scale.
     """
 
     weight: NDArray[np.float64]
@@ -46,6 +49,15 @@ class Readout:
 
 
 def whiten(rows: NDArray[Any], whitener: NDArray[Any]) -> NDArray[Any]:
-    """Return rows [n, d] in coordinates in which scatter within a class is the identity."""
-    result: NDArray[Any] = rows @ whitener if whitener.ndim == 2 else rows * whitener
+    """Return rows [n, d] in coordinates in which scatter within a class is the identity.
+
+    A whitener [d, d] is upper triangular, and nothing below its diagonal is read: one row's time goes into reading it.
+    """
+    if whitener.ndim == 1:
+        scaled: NDArray[Any] = rows * whitener
+        return scaled
+    result = np.empty(rows.shape, np.result_type(rows, whitener))
+    for start in range(0, len(whitener), _STRIPE):
+        stop = start + _STRIPE
+        np.matmul(rows[:, :stop], whitener[:stop, start:stop], out=result[:, start:stop])
     return result

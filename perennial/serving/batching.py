@@ -15,6 +15,9 @@ from perennial.backbones.preprocess import Pixels
 from perennial.backbones.quantise import Vectors
 
 Computed = Callable[[Backbone, int, float], None]
+Vector = Future[tuple[Vectors, float]]
+"""An image's vector to come, int16 [d], and how many seconds its batch took."""
+
 _SMOOTHING = 0.1
 
 
@@ -22,7 +25,7 @@ _SMOOTHING = 0.1
 class _Image:
     backbone: Backbone
     pixels: Pixels
-    done: "Future[tuple[Vectors, float]]" = field(default_factory=Future)
+    done: Vector
 
 
 @dataclass(eq=False)
@@ -52,16 +55,15 @@ class EngineWorker:
         """Images and other work that haven't begun."""
         return len(self._waiting)
 
-    def embed(self, backbone: Backbone, pixels: Pixels) -> "Future[tuple[Vectors, float]]":
-        """Have one image, uint8 [crop, crop, 3], embedded: its vector, int16 [d], and how many seconds its batch took.
-
-        Cancelling the future before its turn comes takes the image out.
-        """
-        return self._put(_Image(backbone, pixels))
+    def embed(self, backbone: Backbone, pixels: Pixels, done: Vector) -> None:
+        """Have one image, uint8 [crop, crop, 3], embedded; cancelling the future before its turn comes takes the image out."""
+        self._put(_Image(backbone, pixels, done))
 
     def call(self, work: Callable[[], Any]) -> "Future[Any]":
         """Have something else done at the engine when its turn comes."""
-        return self._put(_Call(work))
+        call = _Call(work)
+        self._put(call)
+        return call.done
 
     def close(self) -> None:
         """Compute what waits, then end."""
@@ -70,11 +72,10 @@ class EngineWorker:
             self._changed.notify()
         self._thread.join()
 
-    def _put(self, job: _Image | _Call) -> "Future[Any]":
+    def _put(self, job: _Image | _Call) -> None:
         with self._changed:
             self._waiting.append(job)
             self._changed.notify()
-        return job.done
 
     def _work(self) -> None:
         while jobs := self._next():

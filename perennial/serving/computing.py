@@ -5,8 +5,8 @@ import functools
 import hashlib
 import math
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from perennial.backbones.engines import Backbone
 from perennial.backbones.preprocess import Pixels
 from perennial.backbones.quantise import Vectors
 from perennial.learning.head import Head
-from perennial.serving.batching import Computed, EngineWorker
+from perennial.serving.batching import Computed, EngineWorker, Vector
 from perennial.serving.images import pixels_of
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class Computing:
             ImageRejected: it is no image that is taken in.
         """
         with self._room(1):
-            image = await self._decoded(data, [backbone])
+            image = await self._in_pool(_decode, data, [backbone])
             began = time.perf_counter()
             work = functools.partial(backbone.embed_with_map, image.pixels[backbone.digest][None])
             vectors, maps = await asyncio.wrap_future(self.worker.call(work))
@@ -103,9 +103,6 @@ class Computing:
         read = await self._in_pool(_read_out, head, vectors)
         told = await self._in_pool(why, vectors[0], None if maps is None else maps[0])
         return Seen([Embedded({backbone.digest: vectors[0]}, image.sha256, image.seconds, seconds)], {task: read}), told
-
-    async def _decoded(self, data: bytes, backbones: Iterable[Backbone]) -> Decoded:
-        return await self._in_pool(_decode, data, list(backbones))
 
     def close(self) -> None:
         """End the threads when what they have begun is done."""
@@ -124,16 +121,36 @@ class Computing:
             self.waiting -= images
 
     async def _embedded(self, data: bytes, backbones: Mapping[str, Backbone]) -> Embedded:
-        image = await self._decoded(data, backbones.values())
-        found = await _together([self._at_engine(backbone, image) for backbone in backbones.values()])
-        vectors = {digest: vector for digest, (vector, _) in zip(backbones, found, strict=True)}
-        return Embedded(vectors, image.sha256, image.seconds, sum(seconds for _, seconds in found))
+        """Have an image decoded and put at the engine by the very thread that decoded it: the event loop only sees the end."""
+        vectors: dict[str, Vector] = {digest: Future() for digest in backbones}
+        decoding = self._pool.submit(self._put, data, list(backbones.values()), vectors)
+        try:
+            found = await _together([_awaited(vector) for vector in vectors.values()])
+        finally:
+            decoding.cancel()
+        image = decoding.result()
+        found_by = {digest: vector for digest, (vector, _) in zip(vectors, found, strict=True)}
+        return Embedded(found_by, image.sha256, image.seconds, sum(seconds for _, seconds in found))
 
-    async def _at_engine(self, backbone: Backbone, image: Decoded) -> tuple[Vectors, float]:
-        return await asyncio.wrap_future(self.worker.embed(backbone, image.pixels[backbone.digest]))
+    def _put(self, data: bytes, backbones: list[Backbone], vectors: Mapping[str, Vector]) -> Decoded:
+        """Decode an image for the engine; what is wrong with it is its vectors' error."""
+        try:
+            image = _decode(data, backbones)
+        except Exception as error:
+            for vector in vectors.values():
+                if vector.set_running_or_notify_cancel():
+                    vector.set_exception(error)
+            raise
+        for backbone in backbones:
+            self.worker.embed(backbone, image.pixels[backbone.digest], vectors[backbone.digest])
+        return image
 
     async def _in_pool(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+
+async def _awaited(future: "Future[T]") -> T:
+    return await asyncio.wrap_future(future)
 
 
 async def _together(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
