@@ -1,24 +1,20 @@
 """The command line: one verb for each thing that a user does."""
 
-import json
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from perennial import __version__, cli_backbones, cli_feedback
+from perennial import __version__, cli_backbones, cli_catalog, cli_feedback
 from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
-from perennial.cli_tasks import DEMO, load, load_or_find, tasks_that_ran
+from perennial.cli_tasks import DEMO, Json, TaskName, load, load_or_find, open_catalog, tasks_that_ran
 from perennial.errors import EndpointError, PerennialError, SettingsError
 from perennial.settings import Settings
 from perennial.task import Task
-from perennial.terminal import RunView, console, show
-
-if TYPE_CHECKING:
-    from perennial.catalog.catalog import Catalog
+from perennial.terminal import RunView, console, show, show_json
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,19 +23,15 @@ app = typer.Typer(
     help="Image classifiers that keep learning.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-catalog_app = typer.Typer(no_args_is_help=True, help="Look into the catalog.")
-review_app = typer.Typer(no_args_is_help=True, help="Settle batches that the gate held.")
-app.add_typer(catalog_app, name="catalog")
-app.add_typer(review_app, name="review")
+app.add_typer(cli_catalog.catalog, name="catalog")
+app.add_typer(cli_catalog.review, name="review")
 app.add_typer(cli_feedback.app, name="feedback")
 app.add_typer(cli_backbones.app, name="backbones")
 
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task's name, or the path of its YAML file.")]
 Package = Annotated[
     Path | None, typer.Option("--package", metavar="FILE", help="A compiled pipeline to take, instead of compiling it now.")
 ]
 Stuck = Annotated[str, typer.Option("--stuck", metavar="TIME", help="How long a pod may be unable to start: 90s, 5m.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
 
 
 def main() -> None:
@@ -105,7 +97,7 @@ def run(
         repeat(lambda: _run_once(loaded, settings), interval(every))
     ended = _run_once(loaded, settings)
     if as_json:
-        _print(ended)
+        show_json(ended)
     if serve:
         _serve(loaded, settings)
 
@@ -173,7 +165,7 @@ def predict(
     settings, loaded = load(task)
     answers = cli_predict.ask(loaded, settings, files, explain=explain, overlay=overlay)
     if as_json:
-        _print(answers)
+        show_json(answers)
         return
     for line in cli_predict.lines(answers):
         typer.echo(line)
@@ -187,7 +179,7 @@ def models(task: TaskName, as_json: Json = False) -> None:
     settings, loaded = load(task)
     versions = Registry(settings.mlflow_uri).versions(loaded.name)
     if as_json:
-        _print(
+        show_json(
             [
                 {"version": v.number, "digest": v.digest, "aliases": v.aliases, "run": v.run, "backbone": v.backbone}
                 for v in versions
@@ -206,7 +198,7 @@ def releases(task: TaskName, as_json: Json = False) -> None:
     settings, loaded = load(task)
     known = list_releases(Objects.open(settings.store_url), loaded.endpoint_name)
     if as_json:
-        _print(known)
+        show_json(known)
         return
     latest = {release["release"]: release for release in known}
     rows = [(r["release"], r["models"], r["role"], r["state"], r["at"][:16], r["reason"]) for r in latest.values()]
@@ -224,7 +216,7 @@ def rollback(
     from perennial.registry import Registry
 
     settings, loaded = load(task)
-    deployed = go_back(loaded, _catalog(settings), Registry(settings.mlflow_uri), settings, version, reason)
+    deployed = go_back(loaded, open_catalog(settings), Registry(settings.mlflow_uri), settings, version, reason)
     console.print(deployed.sentence, markup=False)
 
 
@@ -250,47 +242,9 @@ def report(
     settings, loaded = load_or_find(task)
     facts = make(loaded, settings)
     if as_json:
-        _print(facts)
+        show_json(facts)
     else:
         console.print(render(facts))
-
-
-@catalog_app.command()
-def sql(
-    query: Annotated[str, typer.Argument(help='Such as "select source, count(*) from images group by source".')],
-    as_json: Json = False,
-) -> None:
-    """Query the tables images, labels, embeddings, predictions and feedback."""
-    table = _catalog(Settings.load()).sql(query)
-    if as_json:
-        _print(table.to_pylist())
-        return
-    show(table.column_names, [tuple(row.values()) for row in table.to_pylist()])
-
-
-@review_app.command("list")
-def review_list(task: TaskName, as_json: Json = False) -> None:
-    """List the batches that wait for a decision."""
-    settings, loaded = load(task)
-    held = [batch for batch in _catalog(settings).batches(loaded.name) if batch.status == "held"]
-    if as_json:
-        _print(
-            [{"batch": b.id, "images": b.images, "first": str(b.first), "last": str(b.last), "reason": b.reason} for b in held]
-        )
-        return
-    show(("batch", "images", "from", "to", "reason"), [(b.id[:12], b.images, b.first, b.last, b.reason) for b in held])
-
-
-@review_app.command()
-def approve(task: TaskName, batch: Annotated[str, typer.Argument(help="The batch's id, or its beginning.")]) -> None:
-    """Let a held batch be learnt by the next run."""
-    _settle(task, batch, "open")
-
-
-@review_app.command()
-def reject(task: TaskName, batch: Annotated[str, typer.Argument(help="The batch's id, or its beginning.")]) -> None:
-    """Never learn a held batch."""
-    _settle(task, batch, "rejected")
 
 
 @app.command()
@@ -304,7 +258,7 @@ def demo(
 
     facts = tell(Settings.load(), seed=seed, serve=not no_serve)
     if as_json:
-        _print(facts)
+        show_json(facts)
 
 
 @app.command()
@@ -346,7 +300,7 @@ def copy(
             progress=lambda done, total: view("copy", "progress", f"{done} of {total}"),
         )
     if as_json:
-        _print({"objects": copied.objects, "bytes": copied.bytes, "kept": copied.kept})
+        show_json({"objects": copied.objects, "bytes": copied.bytes, "kept": copied.kept})
         return
     console.print(
         f"{copied.objects} objects ({copied.bytes / 1e6:.1f} MB) copied, {copied.kept} were there already.", markup=False
@@ -363,30 +317,7 @@ def set_up(
     done: Annotated[Path | None, typer.Option(metavar="FILE", help="File to touch each time that all was done.")] = None,
 ) -> None:
     """Make what a cluster's installation lacks: Secrets, bucket, users. Changes nothing that is there."""
-    from perennial.operations.set_up import set_up as make
-
-    said: set[str] = set()
-
-    def once() -> None:
-        lines: list[str] = []
-
-        def say(line: str) -> None:
-            lines.append(line)
-            if line not in said:
-                console.print(line, markup=False)
-
-        make(Settings.load(), say, wait_s=wait, own_bucket=own_bucket)
-        said.clear()
-        said.update(lines)
-        if done:
-            done.touch()
-
-    if not every:
-        once()
-        return
-    from pipelines.repeat import interval, repeat
-
-    repeat(once, interval(every), announce=False)
+    cluster.set_up(wait_s=wait, own_bucket=own_bucket, every=every, done=done)
 
 
 @app.command()
@@ -411,21 +342,3 @@ def _serve(task: Task, settings: Settings) -> None:
     from perennial.serving.server import serve as serve_endpoint
 
     serve_endpoint(task.endpoint_name, settings)
-
-
-def _settle(task: str, prefix: str, status: Literal["open", "rejected"]) -> None:
-    from perennial.operations.review import settle
-
-    settings, loaded = load(task)
-    batch = settle(_catalog(settings), loaded.name, prefix, status)
-    console.print(f"Batch {batch[:12]} is {status}.", markup=False)
-
-
-def _catalog(settings: Settings) -> "Catalog":
-    from perennial.catalog.catalog import Catalog
-
-    return Catalog.open(Objects.open(settings.store_url))
-
-
-def _print(facts: Any) -> None:
-    typer.echo(json.dumps(facts, indent=2, default=str))

@@ -1,16 +1,15 @@
 """The commands about frozen networks and what computes them."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from perennial.cli_tasks import load
+from perennial.cli_tasks import Json, load
 from perennial.errors import SettingsError
 from perennial.settings import Settings
 from perennial.task import BackboneSpec
-from perennial.terminal import console, show
+from perennial.terminal import console, show, show_json
 
 if TYPE_CHECKING:
     from perennial.operations.engines import Bench
@@ -32,7 +31,7 @@ def bench(
     weights: Annotated[str, typer.Option(help="Without a task: auto, random:SEED, a .safetensors or .pth file.")] = "random:0",
     crop: Annotated[int, typer.Option(min=16, help="Without a task: side of the square that it sees.")] = _DEFAULT.crop,
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often each has its turn.")] = 15,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure engines and precisions on this machine; Ctrl-C ends it with the rounds that were done."""
     from perennial.operations.engines import measure
@@ -54,7 +53,7 @@ def bench(
             spec, settings, rounds, lambda word, done, of: bar.update(shown, description=word, completed=done, total=of), loaded
         )
     if as_json:
-        typer.echo(json.dumps(found.facts, indent=2))
+        show_json(found.facts)
         return
     _tell(found, task)
 

@@ -1,15 +1,13 @@
 """The bodies of the commands that act on a cluster."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from perennial.settings import Settings
 from perennial.task import Task
-from perennial.terminal import RunView, console, show
+from perennial.terminal import RunView, console, show, show_json
 
 _BAD = 2
 _INTERRUPTED = 130
@@ -35,7 +33,7 @@ def run(task: Task, settings: Settings, package: Path | None, *, wait: bool, stu
         return
     console.print(f"Follow it: perennial follow {started}", markup=False)
     if as_json:
-        _print({"run": started})
+        show_json({"run": started})
 
 
 def follow(run: str, settings: Settings, *, stuck_s: float, as_json: bool, own: bool = False) -> None:
@@ -50,7 +48,7 @@ def follow(run: str, settings: Settings, *, stuck_s: float, as_json: bool, own: 
         raise typer.Exit(_INTERRUPTED) from None
     console.print(f"{ended.outcome}: {ended.sentence}", markup=False)
     if as_json:
-        _print({"run": ended.run, "outcome": ended.outcome, "sentence": ended.sentence})
+        show_json({"run": ended.run, "outcome": ended.outcome, "sentence": ended.sentence})
 
 
 def schedule(task: Task, settings: Settings, package: Path | None, *, pause: bool, remove: bool, as_json: bool) -> None:
@@ -59,7 +57,7 @@ def schedule(task: Task, settings: Settings, package: Path | None, *, pause: boo
 
     became = schedules.remove(task.name, settings) if remove else schedules.schedule(task, settings, package, pause=pause)
     if as_json:
-        _print({"task": task.name, "state": became.state, "cron": task.schedule, "left": list(became.left)})
+        show_json({"task": task.name, "state": became.state, "cron": task.schedule, "left": list(became.left)})
         return
     off = pause or not task.schedule
     state = "paused" if off and became.state in ("created", "updated", "unchanged") else became.state
@@ -80,13 +78,41 @@ def list_schedules(settings: Settings, *, as_json: bool) -> None:
 
     found = schedules(settings)
     if as_json:
-        _print(found)
+        show_json(found)
         return
     rows = [
         (one["task"], one["cron"], "on" if one["on"] else "paused", one["version"], one["state"], one["started"], one["run"])
         for one in found
     ]
     show(("task", "cron (UTC)", "state", "version", "last run", "started", "id"), rows)
+
+
+def set_up(*, wait_s: float, own_bucket: bool, every: str, done: Path | None) -> None:
+    """Make what an installation lacks, once or again and again; what was said the time before isn't said again."""
+    from perennial.operations.set_up import set_up as make
+
+    said: set[str] = set()
+
+    def once() -> None:
+        lines: list[str] = []
+
+        def say(line: str) -> None:
+            lines.append(line)
+            if line not in said:
+                console.print(line, markup=False)
+
+        make(Settings.load(), say, wait_s=wait_s, own_bucket=own_bucket)
+        said.clear()
+        said.update(lines)
+        if done:
+            done.touch()
+
+    if not every:
+        once()
+        return
+    from pipelines.repeat import interval, repeat
+
+    repeat(once, interval(every), announce=False)
 
 
 def doctor(settings: Settings, *, on_cluster: bool, as_json: bool) -> None:
@@ -96,7 +122,7 @@ def doctor(settings: Settings, *, on_cluster: bool, as_json: bool) -> None:
 
     checks = [*examine_cluster(settings), *examine_pipelines(settings)] if on_cluster else examine_here(settings)
     if as_json:
-        _print([asdict(check) for check in checks])
+        show_json([asdict(check) for check in checks])
     else:
         show(("what", "state", ""), [(check.what, check.state, check.sentence) for check in checks])
     if any(check.bad for check in checks):
@@ -105,7 +131,3 @@ def doctor(settings: Settings, *, on_cluster: bool, as_json: bool) -> None:
 
 def _notice(sentence: str) -> None:
     console.print(sentence, markup=False)
-
-
-def _print(facts: Any) -> None:
-    typer.echo(json.dumps(facts, indent=2, default=str))

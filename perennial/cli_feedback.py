@@ -1,23 +1,17 @@
 """The commands about what people say of pictures."""
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from perennial.catalog.objects import Objects
-from perennial.cli_tasks import load, with_state
+from perennial.cli_tasks import Json, load, open_catalog, with_state
 from perennial.settings import Settings
-from perennial.terminal import console, show
-
-if TYPE_CHECKING:
-    from perennial.catalog.catalog import Catalog
+from perennial.terminal import console, show, show_json
 
 app = typer.Typer(no_args_is_help=True, help="Look through what people say about pictures, and let it be learnt.")
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of pieces of feedback, or their beginnings.")]
 OfTask = Annotated[str, typer.Option("--task", metavar="TASK", help="Take only this task's.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
 _SHORT = 12
 
 
@@ -31,9 +25,9 @@ def list_feedback(
     from perennial.operations.feedback import listed
 
     settings, name = _place(task)
-    rows = listed(_catalog(settings), name, None if state == "all" else state)
+    rows = listed(open_catalog(settings), name, None if state == "all" else state)
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, default=str))
+        show_json(rows)
         return
     show(("id", "task", "says", "answered", "who", "at (UTC)", "picture", "state", "comment"), [_line(row) for row in rows])
 
@@ -44,9 +38,9 @@ def approve(ids: Ids, task: OfTask = "", as_json: Json = False) -> None:
     from perennial.operations.feedback import approve as approve_them
 
     settings, name = _place(task)
-    done = approve_them(_catalog(settings), ids, settings.tasks, name)
+    done = approve_them(open_catalog(settings), ids, settings.tasks, name)
     if as_json:
-        typer.echo(json.dumps({one.task: one.images for one in done}))
+        show_json({one.task: one.images for one in done})
         return
     for one in done:
         console.print(one.sentence, markup=False)
@@ -64,7 +58,7 @@ def reject(
     from perennial.operations.feedback import reject as reject_them
 
     settings, name = _place(task)
-    console.print(f"{reject_them(_catalog(settings), ids, reason, name)} rejected.", markup=False)
+    console.print(f"{reject_them(open_catalog(settings), ids, reason, name)} rejected.", markup=False)
 
 
 @app.command()
@@ -84,12 +78,6 @@ def _place(task: str) -> tuple[Settings, str]:
         return with_state(), ""
     settings, loaded = load(task)
     return settings, loaded.name
-
-
-def _catalog(settings: Settings) -> "Catalog":
-    from perennial.catalog.catalog import Catalog
-
-    return Catalog.open(Objects.open(settings.store_url))
 
 
 def _line(row: dict[str, Any]) -> tuple[str, ...]:

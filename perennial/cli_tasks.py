@@ -1,11 +1,20 @@
-"""Which task a command is about, and where its state lies."""
+"""What commands share: which task one is about, where its state lies."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from perennial.catalog.objects import Objects
 from perennial.errors import TaskError
 from perennial.settings import Settings
 from perennial.task import Task, load_task
+
+if TYPE_CHECKING:
+    from perennial.catalog.catalog import Catalog
+
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task's name, or the path of its YAML file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
 
 DEMO = "demo"
 """The bundled task whose state lies apart, so that its story can start afresh without touching anything else; not in a bucket."""
@@ -47,3 +56,10 @@ def with_state() -> Settings:
 def tasks_that_ran(settings: Settings) -> set[str]:
     """Return the names of the tasks of which there are runs."""
     return {key.split("/")[1] for key in Objects.open(settings.store_url).keys("runs")}
+
+
+def open_catalog(settings: Settings) -> "Catalog":
+    """Open the catalog of the settings' store."""
+    from perennial.catalog.catalog import Catalog
+
+    return Catalog.open(Objects.open(settings.store_url))

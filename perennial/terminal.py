@@ -1,11 +1,12 @@
 """What a run looks like in a terminal; all of it goes to standard error, so that standard output holds facts alone."""
 
+import json
 import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,6 +22,11 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for row in rows:
         table.add_row(*("" if value is None else escape(str(value)) for value in row))
     Console(highlight=False, width=None if sys.stdout.isatty() else 240).print(table)
+
+
+def show_json(facts: Any) -> None:
+    """Print facts as JSON on standard output."""
+    print(json.dumps(facts, indent=2, default=str))  # noqa: T201
 
 
 class RunView:

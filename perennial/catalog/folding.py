@@ -78,8 +78,7 @@ def fold(objects: Objects, endpoint: str, form: Form) -> Folded:
         while some := list(islice(keys, AT_ONCE)):
             pile = _Pile()
             for key, data in zip(some, pool.map(lambda key: _get(objects, key), some), strict=True):
-                if data is not None:
-                    _read(objects, key, data, pile, form, folded)
+                _read(objects, key, data, pile, form, folded)
             folded.predictions += predictions.add(objects, pile.predictions)
             folded.feedback += feedback.add(objects, pile.feedback)
             list(pool.map(objects.delete, list(_spent(objects, pile.segments))))
@@ -87,8 +86,10 @@ def fold(objects: Objects, endpoint: str, form: Form) -> Folded:
     return folded
 
 
-def _read(objects: Objects, key: str, data: bytes, pile: _Pile, form: Form, folded: Folded) -> None:
+def _read(objects: Objects, key: str, data: bytes | None, pile: _Pile, form: Form, folded: Folded) -> None:
     """Add a segment's records to the pile, with their pictures kept, or set the segment aside."""
+    if data is None:
+        return
     try:
         segment = decode(key, data)
         if segment is None:
