@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     dashboard_port: int = Field(8501, ge=1, le=65535, description="The dashboard's port.")
     endpoint_url: str = Field("", description="Where endpoints answer, if not on this machine; {endpoint} is one's name.")
     threads: int = Field(0, ge=0, description="Threads for inference; 0 takes the cores this process may use.")
-    queue: int = Field(64, ge=1, description="Images that may wait for inference at once; beyond that, 503.")
+    queue: int = Field(0, ge=0, description="Images that may wait at once, then 503; 0: two seconds' work, and at least 64.")
     deadline_s: float = Field(10.0, gt=0, description="Seconds after which a request that isn't answered is given up.")
     log_requests: bool = Field(False, description="Log a JSON line a request, to standard error.")
     feedback_tokens: str = Field("", description="File of users who may give feedback; by default one in {home}.")

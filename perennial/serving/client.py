@@ -1,5 +1,6 @@
 """Asking an endpoint, over plain HTTP."""
 
+import time
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ TIMEOUT_S = 60.0
 
 
 def predict(url: str, task: str, jpeg: bytes, *, release: str | None = None, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
-    """Return the endpoint's answer for one image.
+    """Return the endpoint's answer for one image; while it is busy it is asked again when it says, until the time is over.
 
     Its keys are class, probability, top, unfamiliar, model_version, release, backbone and prediction_id.
 
@@ -85,12 +86,18 @@ def _asked(
     url: str, task: str, verb: str, picture: bytes, options: dict[str, str], release: str | None, timeout_s: float
 ) -> dict[str, Any]:
     headers = {"content-type": "image/jpeg"} | ({RELEASE_HEADER: release} if release else {})
-    try:
-        response = httpx.post(
-            f"{url}/v1/models/{task}:{verb}", content=picture, params=options, headers=headers, timeout=timeout_s
-        )
-    except (httpx.HTTPError, httpx.InvalidURL):
-        raise EndpointError(f"No endpoint answers at {url}. Start one with 'perennial serve {task}'.") from None
+    until = time.monotonic() + timeout_s
+    while True:
+        try:
+            response = httpx.post(
+                f"{url}/v1/models/{task}:{verb}", content=picture, params=options, headers=headers, timeout=timeout_s
+            )
+        except (httpx.HTTPError, httpx.InvalidURL):
+            raise EndpointError(f"No endpoint answers at {url}. Start one with 'perennial serve {task}'.") from None
+        again = response.headers.get("retry-after", "") if response.status_code == 503 else ""
+        if not again.isdigit() or time.monotonic() + int(again) > until:
+            break
+        time.sleep(int(again))
     if response.status_code in (400, 413):
         raise ImageRejected(_sentence(response))
     if response.is_error:

@@ -22,6 +22,7 @@ from perennial.serving.batching import Computed, EngineWorker, Vector
 from perennial.serving.images import pixels_of
 
 T = TypeVar("T")
+_LEAST_QUEUE, _QUEUE_S = 64, 2.0
 
 
 class Busy(Exception):
@@ -63,11 +64,14 @@ class Seen:
 
 
 class Computing:
-    """The threads that all requests share: ``threads`` that decode and read out, one that computes with all cores."""
+    """The threads that all requests share: ``threads`` that decode and read out, one that computes with all cores.
+
+    ``queue`` images may wait; 0: as many as are computed in two seconds, and at least 64.
+    """
 
     def __init__(self, threads: int, queue: int, computed: Computed = lambda *_: None) -> None:
         self.waiting = 0
-        self._most = queue
+        self._queue = queue
         self.worker = EngineWorker(computed)
         self._pool = ThreadPoolExecutor(threads, "decode")
 
@@ -112,8 +116,10 @@ class Computing:
     @contextmanager
     def _room(self, images: int) -> Iterator[None]:
         """Let images in; a request larger than the whole queue is let in when nothing waits, else it never could be."""
-        if self.waiting and self.waiting + images > self._most:
-            raise Busy(self.waiting, max(1, math.ceil(self.waiting * self.worker.seconds_per_image)))
+        each = self.worker.seconds_per_image
+        most = self._queue or max(_LEAST_QUEUE, int(_QUEUE_S / each) if each else 0)
+        if self.waiting and self.waiting + images > most:
+            raise Busy(self.waiting, max(1, math.ceil(self.waiting * each)))
         self.waiting += images
         try:
             yield

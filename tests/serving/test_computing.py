@@ -94,6 +94,31 @@ def test_several_tasks_cost_one_pass(bench: Bench) -> None:
     assert sum(bench.engine.sizes) == 2
 
 
+@pytest.mark.parametrize(("seconds_per_image", "most"), [(0.0, 64), (0.5, 64), (0.02, 100)])
+def test_by_default_two_seconds_work_may_wait_and_never_less_than_64_images(
+    bench: Bench, seconds_per_image: float, most: int
+) -> None:
+    computing = Computing(2, 0)
+    computing.worker.seconds_per_image = seconds_per_image
+
+    def ask(count: int) -> Coroutine[Any, Any, Seen]:
+        return computing.see({"a": bench.head}, {"a": bench.backbone}, [picture("red", 1)] * count)
+
+    async def story() -> None:
+        waiting = [asyncio.ensure_future(ask(most - 1)), asyncio.ensure_future(ask(1))]
+        await until(lambda: computing.waiting == most)
+        with pytest.raises(Busy, match=f"{most} images wait already"):
+            await ask(1)
+        bench.engine.open.set()
+        await asyncio.gather(*waiting)
+
+    try:
+        bench.run(story)
+    finally:
+        bench.engine.open.set()
+        computing.close()
+
+
 def test_a_full_queue_refuses_and_recovers(bench: Bench) -> None:
     async def story() -> None:
         first = asyncio.ensure_future(bench.see(1, 2, 3))

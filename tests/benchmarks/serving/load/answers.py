@@ -21,6 +21,8 @@ def judged(expected: dict[str, Any], status: int, body: str) -> Verdict:
         status: HTTP status, 0 where the connection broke.
         body: the answer's text.
     """
+    if status == 503:
+        return "dropped", f"{status}: {body[:200]}"
     if "refused" in expected:
         if status in expected["refused"] and _sentence(body):
             return "refused", ""

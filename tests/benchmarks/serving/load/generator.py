@@ -74,7 +74,7 @@ class Load:
         if request["expected"]:
             verdict, text = judged(request["expected"], status, body or str(getattr(response, "error", "")))
             self.verdicts[f"{verdict} {text}" if verdict == "right" else verdict] += 1
-            if verdict in ("wrong", "dropped") and len(self.sentences) < SENTENCES:
+            if verdict in ("wrong", "dropped") and self.verdicts[verdict] <= SENTENCES:
                 self.sentences.append(f"{verdict}: {request['path']}: {text}")
         inside = self.counted <= (began if self.order["rate"] else ended) < self.end
         if not inside:
