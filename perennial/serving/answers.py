@@ -84,6 +84,7 @@ class Answers:
         release: str | None = None,
         version: str | None = None,
         timeout_s: float | None = None,
+        noted: bool = True,
     ) -> Asked:
         """Answer for one task, or for all of a release with one pass through each distinct backbone.
 
@@ -93,6 +94,7 @@ class Answers:
             release: a release's digest, if the client names one.
             version: a version of the task's model, if the client names one.
             timeout_s: how long it may take; at most, and by default, ``deadline_s``.
+            noted: whether the journal is told.
 
         Raises:
             EndpointError: no ready release answers for this.
@@ -107,10 +109,17 @@ class Answers:
             self.computing.see({name: chosen.heads[name] for name in tasks}, {n: chosen.backbones[n] for n in tasks}, images),
             timeout_s,
         )
-        return self._asked(chosen, tasks, images, seen)
+        return self._asked(chosen, tasks, images, seen, noted)
 
     async def explain(
-        self, task: str, images: Sequence[bytes], wish: Wish, *, release: str | None = None, timeout_s: float | None = None
+        self,
+        task: str,
+        images: Sequence[bytes],
+        wish: Wish,
+        *,
+        release: str | None = None,
+        timeout_s: float | None = None,
+        noted: bool = True,
     ) -> Asked:
         """Answer for one task and say why, image after image.
 
@@ -130,16 +139,17 @@ class Answers:
             ]
 
         found = await self._timed(chosen, explained(), timeout_s)
-        asked = [self._asked(chosen, [task], [data], seen) for data, (seen, _) in zip(images, found, strict=True)]
+        asked = [self._asked(chosen, [task], [data], seen, noted) for data, (seen, _) in zip(images, found, strict=True)]
         return Asked(chosen, [{task: {**one.answers[0][task], **why}} for one, (_, why) in zip(asked, found, strict=True)])
 
-    def _asked(self, release: Release, tasks: Sequence[str], images: Sequence[bytes], seen: Seen) -> Asked:
+    def _asked(self, release: Release, tasks: Sequence[str], images: Sequence[bytes], seen: Seen, noted: bool) -> Asked:
         for image in seen.images:
             self.tracing.part("decode", image.decode_seconds, ago=image.infer_seconds)
             self.tracing.part("infer", image.infer_seconds)
         call = current.get() or call_of(None)
         return Asked(
-            release, [{task: self._one(call, release, task, seen, i, data) for task in tasks} for i, data in enumerate(images)]
+            release,
+            [{task: self._one(call, release, task, seen, i, data, noted) for task in tasks} for i, data in enumerate(images)],
         )
 
     def _chosen(self, task: str | None, release: str | None, version: str | None, images: int) -> Release:
@@ -178,7 +188,7 @@ class Answers:
         finally:
             self.endpoint.count(release.digest, time.perf_counter() - began, failed=failed, rejected=rejected)
 
-    def _one(self, call: Call, release: Release, task: str, seen: Seen, i: int, data: bytes) -> Answer:
+    def _one(self, call: Call, release: Release, task: str, seen: Seen, i: int, data: bytes, noted: bool) -> Answer:
         """Form one answer and tell metrics and journal of it."""
         probabilities, unfamiliar = (values[i] for values in seen.of_task[task])
         served, image = release.tasks[task], seen.images[i]
@@ -186,7 +196,7 @@ class Answers:
         answer = answer_of(release, task, probabilities, bool(unfamiliar), prediction)
         model = (task, release.digest, str(served.version))
         self.metrics.image(model, image.decode_seconds, image.infer_seconds, unfamiliar=answer["unfamiliar"])
-        if self.journal is not None:
+        if self.journal is not None and noted:
             self.journal.note(self._record(call, answer, task, image), data if served.keep_pictures else None)
         return answer
 

@@ -10,19 +10,24 @@ from perennial.serving.address import Address, read_address
 from perennial.settings import Settings
 
 RELEASE_HEADER = "x-perennial-release"
+JOURNAL_HEADER = "x-perennial-journal"
+UNNOTED = "off"
 TIMEOUT_S = 60.0
 
 
-def predict(url: str, task: str, jpeg: bytes, *, release: str | None = None, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+def predict(
+    url: str, task: str, jpeg: bytes, *, release: str | None = None, noted: bool = True, timeout_s: float = TIMEOUT_S
+) -> dict[str, Any]:
     """Return the endpoint's answer for one image; while it is busy it is asked again when it says, until the time is over.
 
-    Its keys are class, probability, top, unfamiliar, model_version, release, backbone and prediction_id.
+    Its keys are class, probability, top, unfamiliar, model_version, release, backbone and prediction_id. Unless ``noted``, the
+    prediction log doesn't get it.
 
     Raises:
         ImageRejected: the endpoint takes no such image; the text is its reason.
         EndpointError: nothing answers at ``url``, or it has no such task or release.
     """
-    return _asked(url, task, "predict", jpeg, {}, release, timeout_s)
+    return _asked(url, task, "predict", jpeg, {}, _headers(release, noted=noted), timeout_s)
 
 
 def explain(
@@ -53,7 +58,7 @@ def explain(
         EndpointError: nothing answers at ``url``, or it has no such task or release.
     """
     options = {"neighbours": str(neighbours)} | ({"class": cls} if cls else {}) | ({"overlay": "jpeg"} if overlay else {})
-    return _asked(url, task, "explain", picture, options, release, timeout_s)
+    return _asked(url, task, "explain", picture, options, _headers(release), timeout_s)
 
 
 def report(url: str, *, timeout_s: float = 5.0) -> dict[str, Any] | None:
@@ -83,9 +88,8 @@ def address(endpoint: str, settings: Settings) -> str:
 
 
 def _asked(
-    url: str, task: str, verb: str, picture: bytes, options: dict[str, str], release: str | None, timeout_s: float
+    url: str, task: str, verb: str, picture: bytes, options: dict[str, str], headers: dict[str, str], timeout_s: float
 ) -> dict[str, Any]:
-    headers = {"content-type": "image/jpeg"} | ({RELEASE_HEADER: release} if release else {})
     until = time.monotonic() + timeout_s
     while True:
         try:
@@ -104,6 +108,11 @@ def _asked(
         raise EndpointError(_sentence(response))
     answer: dict[str, Any] = response.json()["predictions"][0]
     return answer
+
+
+def _headers(release: str | None, *, noted: bool = True) -> dict[str, str]:
+    named = {RELEASE_HEADER: release} if release else {}
+    return {"content-type": "image/jpeg", **named, **({} if noted else {JOURNAL_HEADER: UNNOTED})}
 
 
 def _sentence(response: httpx.Response) -> str:

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from perennial.serving.calls import REQUEST_ID
-from perennial.serving.client import RELEASE_HEADER
+from perennial.serving.client import JOURNAL_HEADER, RELEASE_HEADER, UNNOTED
 from perennial.serving.requests import INPUT, MOST_IMAGES, TIMEOUT_HEADER
 
 DESCRIPTION = """\
@@ -223,6 +223,13 @@ _GIVEN = [
         "required": False,
         "schema": {"type": "number", "exclusiveMinimum": 0},
         "description": "Seconds after which the request is given up, at most what the server allows.",
+    },
+    {
+        "name": JOURNAL_HEADER,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": f"{UNNOTED}: the prediction log doesn't get this answer; for probes and tests.",
     },
     {
         "name": REQUEST_ID,

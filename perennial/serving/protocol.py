@@ -19,7 +19,7 @@ from kserve.protocol.rest.server import RESTServer
 from perennial.errors import EndpointError
 from perennial.serving.answers import Answer, Answers
 from perennial.serving.calls import UNKNOWN, current
-from perennial.serving.client import RELEASE_HEADER
+from perennial.serving.client import JOURNAL_HEADER, RELEASE_HEADER, UNNOTED
 from perennial.serving.limits import PatientProtocol
 from perennial.serving.requests import INPUT, TIMEOUT_HEADER, V2Request, WrongRequest, images_of_tensors, seconds_of
 
@@ -52,6 +52,7 @@ class TaskModel(Model):  # type: ignore[misc]
             release=headers.get(RELEASE_HEADER),
             version=payload.model_version or None,
             timeout_s=seconds_of(headers.get(TIMEOUT_HEADER), self._answers.deadline_s),
+            noted=headers.get(JOURNAL_HEADER) != UNNOTED,
         )
         told: list[Any] = [answer if self._task is None else answer[self._task] for answer in asked.answers]
         raw = bool(payload.use_binary_outputs)  # clients that send raw tensors expect them

@@ -11,7 +11,7 @@ from perennial.errors import EndpointError
 from perennial.serving import openapi
 from perennial.serving.answers import ALL, Answers, Asked
 from perennial.serving.calls import UNKNOWN, current
-from perennial.serving.client import RELEASE_HEADER
+from perennial.serving.client import JOURNAL_HEADER, RELEASE_HEADER, UNNOTED
 from perennial.serving.explain import Wish
 from perennial.serving.metrics import CONTENT_TYPE
 from perennial.serving.protocol import metadata, tensors
@@ -42,7 +42,8 @@ def given(request: Request, answers: Answers) -> dict[str, Any]:
         WrongRequest: its time is no positive number.
     """
     timeout_s = seconds_of(request.headers.get(TIMEOUT_HEADER), answers.deadline_s)
-    return {"release": request.headers.get(RELEASE_HEADER), "timeout_s": timeout_s}
+    noted = request.headers.get(JOURNAL_HEADER) != UNNOTED
+    return {"release": request.headers.get(RELEASE_HEADER), "timeout_s": timeout_s, "noted": noted}
 
 
 def _about(answers: Answers, report: Callable[[], dict[str, Any]]) -> APIRouter:

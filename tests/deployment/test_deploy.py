@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from perennial.catalog.folding import fold
 from perennial.deployment.deploy import Deployed, deploy, rollback
 from perennial.deployment.releases import list_releases
 from perennial.errors import RegistryError
@@ -98,6 +99,7 @@ def test_promoted_refused_superseded_and_rolled_back_without_a_lost_request(worl
     releases = [release for _, release in traffic.seen]
     assert set(releases) == {first, second.release}
     assert releases[-1] == first
+    assert fold(world.objects, "colours", bytes).predictions == len(traffic.seen)  # golden images aren't among them
     tags = {version.number: version.tags for version in world.registry.versions("colours")}
     assert tags[2]["perennial.outcome"] == "rolled_back"
     assert tags[2]["perennial.reason"] == "it looked wrong"
@@ -163,6 +165,7 @@ def test_a_server_that_can_not_load_the_release_has_it_rolled_back(world: World)
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from perennial.catalog.folding import fold
 from perennial.catalog.objects import Objects
 from tests.small_world import World, settings_in
 import tests.deployment.test_deploy as here

@@ -144,6 +144,16 @@ def test_the_journal_is_told_of_each_image_and_task(world: World, keep: bool) ->
             assert record[key] == answer[key]
 
 
+def test_what_is_not_to_be_noted_is_answered_and_not_noted(world: World) -> None:
+    explained = ("POST", "/v1/models/colours:explain", {"content": RED, "headers": {"x-perennial-journal": "off"}})
+    with inside(world) as served:
+        answers = served.ask(jpeg(**{"x-perennial-journal": "off"}), explained)
+        assert [answer.json()["predictions"][0]["class"] for answer in answers] == ["red", "red"]
+        assert served.notebook.notes == []
+        served.ask(jpeg(**{"x-perennial-journal": "on"}))
+        assert len(served.notebook.notes) == 1
+
+
 def test_figures_are_by_task_version_and_code_and_never_by_what_clients_say(world: World) -> None:
     with inside(world) as served:
         served.ask(
