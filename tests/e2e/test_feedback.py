@@ -35,7 +35,7 @@ def predict(bench: Bench, number: int) -> dict[str, Any]:
 def test_what_people_correct_is_learnt_and_counted(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     for material in ("brick", "glass"):
-        draw(tmp_path / "walls", material, range(80))
+        draw(tmp_path / "walls", material, range(110))
     bench("init", "walls", "--from-folder", "walls")
     bench.small_backbone("walls")
     task = tmp_path / "tasks" / "walls.yaml"

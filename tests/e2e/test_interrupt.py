@@ -15,7 +15,7 @@ from tests.e2e.bench import Bench, draw, until
 def test_an_interrupted_run_leaves_no_process_and_is_finished_by_the_next(tmp_path: Path, number: signal.Signals) -> None:
     bench = Bench(tmp_path)
     for material in ("brick", "glass"):
-        draw(tmp_path / "walls", material, range(60))
+        draw(tmp_path / "walls", material, range(120))
     bench("init", "walls", "--from-folder", "walls")
     bench.small_backbone("walls")
     run = bench.start("perennial", "run", "walls")
@@ -30,7 +30,7 @@ def test_an_interrupted_run_leaves_no_process_and_is_finished_by_the_next(tmp_pa
 
     ended = bench.json("run", "walls")
     assert ended["outcome"] == "promoted"
-    assert bench.json("catalog", "sql", "select count(*) as n from labels") == [{"n": 120}]
+    assert bench.json("catalog", "sql", "select count(*) as n from labels") == [{"n": 240}]
 
 
 def _reached(folder: Path, step: str) -> bool:
