@@ -101,6 +101,27 @@ class GateSpec(_Part):
     finetune_below: float = Field(0, ge=0, le=1, description="Balanced accuracy below which the gate asks for fine-tuning.")
 
 
+class ReleaseSpec(_Part):
+    """How a release proves itself on the endpoint before it gets all of the traffic."""
+
+    shares: tuple[int, ...] = Field((10, 50), description="Percent of the traffic that the canary gets, step by step.")
+    watch_s: float = Field(30, ge=0, description="Seconds for which each share is watched.")
+    ready_s: float = Field(300, gt=0, description="Seconds within which the canary has to be ready.")
+    confidence: float = Field(0.99, gt=0.5, lt=1, description="Level of the intervals by which it is compared.")
+    max_p95_s: float = Field(2.0, gt=0, description="Longest time in which 95 of 100 requests are answered.")
+    max_p95_ratio: float = Field(2.0, gt=0, description="The same as a multiple of the stable release's.")
+    max_unfamiliar: float = Field(0.2, ge=0, le=1, description="By how much its share of unfamiliar pictures may be larger.")
+    max_disagreement: float = Field(0.7, gt=0, le=1, description="Share of recent images that the two may name differently.")
+    bake_s: float = Field(3600, ge=0, description="Seconds after which the release that served before is scaled down.")
+
+    @field_validator("shares")
+    @classmethod
+    def _rising(cls, shares: tuple[int, ...]) -> tuple[int, ...]:
+        if list(shares) != sorted({*shares}) or not all(0 < share < 100 for share in shares):
+            raise ValueError("shares rise from more than 0 to less than 100 percent, such as [10, 50]")
+        return shares
+
+
 class Task(_Part):
     """One classification problem."""
 
@@ -113,6 +134,7 @@ class Task(_Part):
     learner: LearnerSpec = LearnerSpec()
     finetune: FinetuneSpec = FinetuneSpec()
     gate: GateSpec = GateSpec()
+    release: ReleaseSpec = ReleaseSpec()
     endpoint: str = Field("", pattern=r"^([a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?)?$", description="By default the task's name.")
     keep_pictures: bool = Field(False, description="Keep pictures that the endpoint is asked about, so that they can be learnt.")
     schedule: str = Field("0 0 */6 * * *", description="Cron with seconds first, UTC; empty: paused on the cluster.")
@@ -238,6 +260,7 @@ def _suggest(location: tuple[int | str, ...]) -> str:
         "learner": LearnerSpec,
         "finetune": FinetuneSpec,
         "gate": GateSpec,
+        "release": ReleaseSpec,
     }
     model = parts.get(str(location[0]), Task) if len(location) > 1 else Task
     if str(location[0]) in ("sources", "label"):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from perennial.errors import ClusterError
-from perennial.operations.kube import Document, Kube, Refused
+from perennial.kube.api import Document, Kube, Refused
 
 CONFIG = "perennial"
 """The name of the ConfigMap that says where everything is."""

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 
 from perennial.errors import ClusterError
-from perennial.operations.kube import Document, Kube
-from perennial.operations.pod_reasons import log_command, out_of_memory, reason
+from perennial.kube.api import Document, Kube
+from perennial.kube.pod_reasons import log_command, out_of_memory, reason
 
 RUN_LABEL = "pipeline/runid"
 _NODE = "workflows.argoproj.io/node-name"

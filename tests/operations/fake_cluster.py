@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from perennial.operations.kube import Document, Refused
+from perennial.kube.api import Document, Refused
 
 
 class FakeApi:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perennial.operations.pod_reasons import reason
+from perennial.kube.pod_reasons import reason
 from perennial.operations.pods import RunPods, step_pod
 
 RECORDED = Path(__file__).parent / "pods"

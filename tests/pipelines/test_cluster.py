@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from perennial.errors import ClusterError, ClusterUnavailable
-from perennial.operations.kube import Refused
+from perennial.kube.api import Refused
 from perennial.operations.pods import RunPods
 from perennial.settings import Settings
 from perennial.task import load_task, parse_task

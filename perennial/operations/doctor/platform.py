@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from perennial.operations.doctor.check import Check
 from perennial.operations.doctor.installation import workload
-from perennial.operations.kube import Document, Kube
+from perennial.kube.api import Document, Kube
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _DEPLOYMENTS = "apis/apps/v1"

@@ -1,0 +1,1 @@
+"""The cluster: its API as plain documents, and why a pod doesn't run."""
