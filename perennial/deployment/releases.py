@@ -20,8 +20,10 @@ from perennial.serving.releases import FILE, GOLDEN, ReleaseFile, ServedModel, r
 SERVED = ("model.json", "head.safetensors")
 
 
-def build_release(catalog: Catalog, endpoint: str, tasks: Mapping[str, ServedModel], threads: int) -> str:
-    """Publish the release that serves these models and return its digest; the same models give the same release.
+def build_release(
+    catalog: Catalog, endpoint: str, tasks: Mapping[str, ServedModel], threads: int, code: str = __version__
+) -> str:
+    """Publish the release that serves these models on a server's ``code``, and return its digest; the same give the same.
 
     Raises:
         ModelError: a model's folder is missing or damaged.
@@ -40,7 +42,7 @@ def build_release(catalog: Catalog, endpoint: str, tasks: Mapping[str, ServedMod
             golden += golden_images(catalog, task, model, threads)
             write_neighbours(catalog, task, model, folder)
         _write_golden(catalog, folder, [image.model_dump() for image in golden])
-        release = ReleaseFile(endpoint=endpoint, tasks=dict(sorted(tasks.items())), code=__version__, files=_digests(folder))
+        release = ReleaseFile(endpoint=endpoint, tasks=dict(sorted(tasks.items())), code=code, files=_digests(folder))
         (folder / FILE).write_bytes(canonical(release.model_dump(mode="json")))
         catalog.objects.publish(release_prefix(endpoint, release.digest), folder)
     return release.digest

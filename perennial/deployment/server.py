@@ -39,6 +39,10 @@ class ProvingServer:
         """Whether nobody but the deployment itself asks this server."""
         return self._process is not None
 
+    def runs(self) -> bool:
+        """Whether a server answers now; starts none."""
+        return report(self._url) is not None if self._url else running(self._endpoint, self._settings) is not None
+
     @property
     def url(self) -> str:
         """The address of a server that answers; starts one where none does.

@@ -2,9 +2,10 @@
 
 ::
 
-    absent ──stage──► staged ──verify──► verified ──shift──► shifting ──promote──► stable ──► the alias moves
-                         │                   │                   │
-                         └───────────────────┴───────────────────┴── ReleaseRejected ──► rolled back, with its reason
+    absent ─stage─► staged ─await ready─► ready ─verify─► verified ─shift─► shifting ─watch─► shifted ─promote─► stable
+                      │                     │                │                 │                │                  │
+                      └─────────────────────┴────────────────┴─────────────────┴────────────────┘                  ▼
+                                   ReleaseRejected: rolled back, with its reason                        the alias moves
 
 What a killed deployment left is read from the endpoint record, so that the next one goes on from there.
 """
@@ -24,13 +25,15 @@ class State(StrEnum):
 
     ABSENT = "absent"
     STAGED = "staged"
+    READY = "ready"
     VERIFIED = "verified"
     SHIFTING = "shifting"
+    SHIFTED = "shifted"
     STABLE = "stable"
 
 
-class World(Protocol):
-    """How the machine sees and changes an endpoint; each act leaves the endpoint in the step's next state."""
+class Steps(Protocol):
+    """What is done with a release; each act leaves it in the next state, and may be done again after a kill."""
 
     def observe(self) -> State:
         """Return where the release stands."""
@@ -40,16 +43,24 @@ class World(Protocol):
         """Make the release the canary, without traffic."""
         ...
 
+    def await_ready(self) -> None:
+        """Wait until the canary is loaded."""
+        ...
+
     def verify(self) -> None:
         """Prove the canary by its golden images."""
         ...
 
     def shift(self) -> None:
-        """Begin to give it traffic."""
+        """Give it its first share of the traffic."""
+        ...
+
+    def watch(self) -> None:
+        """Watch it at each share of the traffic."""
         ...
 
     def promote(self) -> None:
-        """Raise its share, watch it, and make it stable."""
+        """Give it all traffic; what served before is the previous release then."""
         ...
 
     def roll_back(self, reason: str) -> None:
@@ -62,28 +73,30 @@ class Step:
     """What is done with a release in one state, and the state it is in then."""
 
     at: State
-    act: Callable[[World], None]
+    act: Callable[[Steps], None]
     then: State
 
 
 TABLE = (
-    Step(State.ABSENT, lambda world: world.stage(), State.STAGED),
-    Step(State.STAGED, lambda world: world.verify(), State.VERIFIED),
-    Step(State.VERIFIED, lambda world: world.shift(), State.SHIFTING),
-    Step(State.SHIFTING, lambda world: world.promote(), State.STABLE),
+    Step(State.ABSENT, lambda steps: steps.stage(), State.STAGED),
+    Step(State.STAGED, lambda steps: steps.await_ready(), State.READY),
+    Step(State.READY, lambda steps: steps.verify(), State.VERIFIED),
+    Step(State.VERIFIED, lambda steps: steps.shift(), State.SHIFTING),
+    Step(State.SHIFTING, lambda steps: steps.watch(), State.SHIFTED),
+    Step(State.SHIFTED, lambda steps: steps.promote(), State.STABLE),
 )
 
 
-def advance(world: World, progress: Progress) -> str | None:
-    """Bring a release from where it stands to stable; return None, or the reason why it was rolled back."""
-    steps = {step.at: (number, step) for number, step in enumerate(TABLE)}
+def advance(steps: Steps, progress: Progress, until: State = State.STABLE) -> str | None:
+    """Bring a release from where it stands to a state; return None, or the reason why it was rolled back."""
+    table = {step.at: (number, step) for number, step in enumerate(TABLE)}
     try:
-        while (state := world.observe()) in steps:
-            number, step = steps[state]
+        while (state := steps.observe()) in table and state != until:
+            number, step = table[state]
             progress(number, len(TABLE))
-            step.act(world)
+            step.act(steps)
     except ReleaseRejected as rejected:
-        world.roll_back(str(rejected))
+        steps.roll_back(str(rejected))
         return str(rejected)
     progress(len(TABLE), len(TABLE))
     return None

@@ -9,7 +9,11 @@ from perennial.errors import ClusterError, ClusterUnavailable
 
 Document = dict[str, Any]
 _TIMEOUT_S = 10
-_MERGE = {"Content-Type": "application/merge-patch+json"}
+_JSON = "application/json"
+_MERGE = "application/merge-patch+json"
+_APPLY = "application/apply-patch+yaml"
+MANAGER = "perennial"
+"""The field manager under which this package applies; fields of others stay as they are."""
 
 
 class Refused(ClusterError):
@@ -77,9 +81,34 @@ class Kube:
 
     def patch(self, path: str, document: Document) -> Document:
         """Merge a document into what lies at a path and return the outcome; raises as :meth:`get`."""
-        return dict(json.loads(self._call("PATCH", path, {}, document)))
+        return dict(json.loads(self._call("PATCH", path, {}, document, _MERGE)))
 
-    def _call(self, verb: str, path: str, query: Mapping[str, str], body: Document | None = None) -> bytes:
+    def apply(self, path: str, document: Document) -> Document:
+        """Apply a document on the server, as our field manager, and return the outcome; raises as :meth:`get`."""
+        query = {"fieldManager": MANAGER, "force": "true"}
+        return dict(json.loads(self._call("PATCH", path, query, document, _APPLY)))
+
+    def delete(self, path: str) -> None:
+        """Delete what lies at a path, if anything does; raises as :meth:`get`."""
+        try:
+            self._call("DELETE", path, {})
+        except Refused as error:
+            if error.status != 404:
+                raise
+
+    def forward(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> bytes:
+        """Ask a Service or a pod through the API server's proxy; raises as :meth:`get`, with its status."""
+        return self._call("POST" if body else "GET", path, {}, body, headers=headers)
+
+    def _call(
+        self,
+        verb: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Document | bytes | None = None,
+        kind: str = _JSON,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -87,7 +116,7 @@ class Kube:
             answer = self._client.call_api(
                 f"{path}?{urlencode(query)}" if query else path,
                 verb,
-                header_params={"Accept": "application/json, */*"} | (_MERGE if verb == "PATCH" else {}),
+                header_params={"Accept": "application/json, */*", "Content-Type": kind, **(headers or {})},
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,

@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from perennial.catalog.objects import Objects
 from perennial.errors import EndpointError, ObjectMissing
 
-CanaryState = Literal["staged", "verified", "shifting"]
-Outcome = Literal["staged", "verified", "shifting", "stable", "rolled_back", "undone"]
+CanaryState = Literal["staged", "ready", "verified", "shifting", "shifted"]
+Outcome = Literal[
+    "staged", "ready", "verified", "shifting", "shifted", "stable", "rolled_back", "undone", "flipped", "held", "retired"
+]
 _HISTORY = 500
 
 
@@ -28,8 +30,36 @@ class Event(BaseModel):
     reason: str = ""
 
 
+class Hold(BaseModel):
+    """An A/B: the canary is held at a share until a time or a number of answers, and promotions wait meanwhile."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    champion: int
+    challenger: int
+    share: int = Field(ge=1, le=99)
+    began: datetime
+    until: datetime | None = None
+    answers: int | None = None
+
+
+class Queued(BaseModel):
+    """A promotion that waits for the end of an A/B: digests of the model and of the champion that it was judged against."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    model: str
+    champion: str | None
+    run: str
+
+
 class EndpointRecord(BaseModel):
-    """The desired state of one endpoint; ``share`` is the canary's part of the traffic, in percent."""
+    """The desired state of one endpoint.
+
+    ``share`` is the canary's part of the traffic, in percent; ``retired`` says that the previous release is scaled down.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +69,9 @@ class EndpointRecord(BaseModel):
     state: CanaryState | None = None
     share: int = Field(0, ge=0, le=100)
     previous: str | None = None
+    retired: bool = False
+    hold: Hold | None = None
+    queue: tuple[Queued, ...] = ()
     fence: int = 0
     history: tuple[Event, ...] = ()
 
@@ -47,6 +80,10 @@ class EndpointRecord(BaseModel):
         """Releases that are to be kept ready, each with its role."""
         named = (("previous", self.previous), ("canary", self.canary), ("stable", self.stable))
         return {digest: role for role, digest in named if digest}
+
+    def last(self, *states: Outcome) -> Event | None:
+        """Return the latest event of one of these states, or of any."""
+        return next((event for event in reversed(self.history) if not states or event.state in states), None)
 
     def noted(self, release: str, state: Outcome, run: str, reason: str = "") -> "EndpointRecord":
         """Return the record with one more event in its history; the same event twice in a row is one."""

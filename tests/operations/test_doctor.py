@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from perennial.kube.api import Refused
 from perennial.operations.doctor import Check, examine_here, guarded
 from perennial.operations.doctor.installation import claims, namespace, secrets, store, workloads
 from perennial.operations.doctor.platform import gateway, kserve, pipelines
 from perennial.operations.doctor.rights import rights
-from perennial.kube.api import Refused
 from perennial.operations.set_up import OWN, PIPELINES
 from perennial.settings import Settings
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from perennial.catalog.objects import Objects
 from perennial.errors import StoreError
-from perennial.operations.cluster_secrets import CONFIG
-from perennial.operations.doctor.check import PROBE, Check
 from perennial.kube.api import Document, Kube
 from perennial.kube.pod_reasons import reason
+from perennial.operations.cluster_secrets import CONFIG
+from perennial.operations.doctor.check import PROBE, Check
 from perennial.operations.set_up import OWN, PIPELINES
 from perennial.settings import Settings
 

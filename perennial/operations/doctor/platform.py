@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from perennial.kube.api import Document, Kube
 from perennial.operations.doctor.check import Check
 from perennial.operations.doctor.installation import workload
-from perennial.kube.api import Document, Kube
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _DEPLOYMENTS = "apis/apps/v1"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from perennial.operations.doctor.check import Check
 from perennial.kube.api import Kube
+from perennial.operations.doctor.check import Check
 from perennial.operations.set_up import ACCOUNT
 from perennial.settings import Settings
 
