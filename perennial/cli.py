@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from perennial import __version__, cli_backbones, cli_catalog, cli_feedback
+from perennial import __version__, cli_backbones, cli_catalog, cli_feedback, cli_releases
 from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
-from perennial.cli_tasks import DEMO, Json, TaskName, load, load_or_find, open_catalog, tasks_that_ran
+from perennial.cli_tasks import DEMO, Json, TaskName, load, load_or_find, tasks_that_ran
 from perennial.errors import EndpointError, PerennialError, SettingsError
 from perennial.settings import Settings
 from perennial.task import Task
@@ -27,6 +27,9 @@ app.add_typer(cli_catalog.catalog, name="catalog")
 app.add_typer(cli_catalog.review, name="review")
 app.add_typer(cli_feedback.app, name="feedback")
 app.add_typer(cli_backbones.app, name="backbones")
+app.command()(cli_releases.releases)
+app.command()(cli_releases.rollback)
+app.command()(cli_releases.reconcile)
 
 Package = Annotated[
     Path | None, typer.Option("--package", metavar="FILE", help="A compiled pipeline to take, instead of compiling it now.")
@@ -188,36 +191,6 @@ def models(task: TaskName, as_json: Json = False) -> None:
         return
     rows = [(v.number, v.digest[:12], f"{v.created:%Y-%m-%d %H:%M}", " ".join(v.aliases)) for v in versions]
     show(("version", "model", "made (UTC)", "alias"), rows)
-
-
-@app.command()
-def releases(task: TaskName, as_json: Json = False) -> None:
-    """List what the task's endpoint serves and served."""
-    from perennial.deployment.releases import list_releases
-
-    settings, loaded = load(task)
-    known = list_releases(Objects.open(settings.store_url), loaded.endpoint_name)
-    if as_json:
-        show_json(known)
-        return
-    latest = {release["release"]: release for release in known}
-    rows = [(r["release"], r["models"], r["role"], r["state"], r["at"][:16], r["reason"]) for r in latest.values()]
-    show(("release", "models", "role", "state", "since (UTC)", "reason"), rows)
-
-
-@app.command()
-def rollback(
-    task: TaskName,
-    version: Annotated[int | None, typer.Argument(help="Version to go back to; by default the one before.")] = None,
-    reason: Annotated[str, typer.Option(help="Why; it stands in the registry and the endpoint's history.")] = "by hand",
-) -> None:
-    """Serve an earlier version of a task's model again."""
-    from perennial.deployment.deploy import rollback as go_back
-    from perennial.registry import Registry
-
-    settings, loaded = load(task)
-    deployed = go_back(loaded, open_catalog(settings), Registry(settings.mlflow_uri), settings, version, reason)
-    console.print(deployed.sentence, markup=False)
 
 
 @app.command()

@@ -23,7 +23,7 @@ from perennial.task import Task
 class Deployed:
     """How a deployment ended, with the version and release that it was about and a sentence for the user."""
 
-    outcome: Literal["promoted", "rolled_back", "superseded", "queued"]
+    outcome: Literal["promoted", "rolled_back", "superseded", "queued", "held"]
     version: int | None
     release: str | None
     reason: str

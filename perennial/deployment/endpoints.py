@@ -1,5 +1,6 @@
 """An endpoint as one run holds it: its record under a lease, its world, and the registry that follows what it serves."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from perennial.deployment.samples import recent_images
 from perennial.deployment.states import Progress, State, advance
 from perennial.deployment.world import World
 from perennial.deployment.worlds import open_world
+from perennial.errors import EndpointError
 from perennial.registry import Registry, Version
 from perennial.serving.record import EndpointRecord
 from perennial.serving.releases import ServedModel
@@ -21,6 +23,7 @@ from perennial.task import ReleaseSpec
 
 OUTCOME, REASON = "perennial.outcome", "perennial.reason"
 LEASE_WAIT_S = 1200.0
+START_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,23 @@ class HeldEndpoint:
         if event and event.state == "flipped" and event.release == record.stable:
             self._follow(record, event.reason)
         return record
+
+    def prepare(self, release: str) -> None:
+        """Wait until a release that is kept is ready to serve; one that was scaled down is started.
+
+        Raises:
+            EndpointError: it isn't ready in time.
+        """
+        record = self.book.read()
+        if record.retired:
+            self.world.apply(self.book.change(lambda record: record.model_copy(update={"retired": False})))
+        deadline = time.monotonic() + START_S
+        while not (seen := self.world.look(release)).ready:
+            if time.monotonic() > deadline or seen.final:
+                raise EndpointError(
+                    f"The release {release[:12]} of '{self.name}' can't serve: {seen.trouble or 'it is not ready'}."
+                )
+            time.sleep(self.world.poll_s)
 
     def flip(self, reason: str) -> EndpointRecord:
         """Let stable and previous release change places."""

@@ -22,7 +22,7 @@ Why = Callable[[], str | None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: nothing new, nothing to learn, promoted, refused, held, rolled back, superseded or failed."""
+    """How a run ended: nothing new, nothing to learn, promoted, refused, held, queued, rolled back, superseded or failed."""
 
     name: str
     sentence: str

@@ -1,0 +1,41 @@
+"""Looking after all endpoints of a store, as a scheduled job or an operator does."""
+
+from collections.abc import Iterator
+
+from perennial.catalog.catalog import Catalog
+from perennial.catalog.objects import Objects
+from perennial.deployment.reconcile import reconcile
+from perennial.deployment.states import Progress
+from perennial.errors import LeaseHeld
+from perennial.operations.definitions import present
+from perennial.operations.runs import reopen
+from perennial.registry import Registry
+from perennial.settings import Settings
+
+
+def known_endpoints(objects: Objects) -> list[str]:
+    """Return the names of the endpoints that ever had a release."""
+    return sorted(key.removeprefix("endpoints/").removesuffix(".json") for key in objects.keys("endpoints"))
+
+
+def reconcile_all(settings: Settings, names: list[str], progress: Progress) -> Iterator[tuple[str, str]]:
+    """Reconcile these endpoints, or all, and yield what was done as endpoint and sentence.
+
+    Raises:
+        ClusterError: an endpoint is on a cluster, and that is away or lacks what the manifests make.
+        StoreError, RegistryError: store or registry can't be read or written.
+    """
+    objects = Objects.open(settings.store_url)
+    catalog, registry = Catalog.open(objects), Registry(settings.mlflow_uri)
+    for name in names or known_endpoints(objects):
+        try:
+            done = reconcile(
+                name, catalog, registry, settings, lambda task: present(task, objects, settings.tasks), progress=progress
+            )
+        except LeaseHeld:
+            yield name, "is being deployed to; left alone"
+            continue
+        for task in done.superseded:
+            reopen(objects, task, "queued")
+        for sentence in done.sentences:
+            yield name, sentence
