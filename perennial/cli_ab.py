@@ -30,7 +30,7 @@ def start(
     answers: Annotated[int | None, typer.Option(min=1, help="End it earlier, once each version gave so many answers.")] = None,
 ) -> None:
     """Hold two versions at a fixed split; promotions wait until the end, when the better one goes on."""
-    from perennial.deployment.holding import start as begin
+    from perennial.deployment.holding import start as begin  # type: ignore[import-not-found,import-untyped,unused-ignore]
     from pipelines.repeat import interval
 
     seconds = interval(length) if length else None
@@ -41,7 +41,7 @@ def start(
 @ab.command()
 def stop(task: TaskName) -> None:
     """End it now; the better version goes on."""
-    from perennial.deployment.holding import stop as end
+    from perennial.deployment.holding import stop as end  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     settings, loaded = load(task)
     console.print(end(loaded, settings), markup=False)
