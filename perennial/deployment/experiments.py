@@ -109,7 +109,7 @@ def _moment(at: datetime) -> str:
 
 def _truth(catalog: Catalog, task: str) -> dict[str, str]:
     """Return the class that is right for each prediction that approved feedback is about."""
-    approved = [row for row in feedback.rows(catalog.objects, task) if row["state"] == "approved"]
+    approved = [row for row in feedback.rows(catalog.objects, task) if row["state"] == "approved" and row["image"]]
     of_image = {row["image"]: row["cls"] for row in sorted(approved, key=lambda row: row["decided"])}
     return {row["prediction_id"]: of_image[row["image"]] for row in approved if row["prediction_id"]}
 
