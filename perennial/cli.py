@@ -139,17 +139,36 @@ def serve(
     endpoint: Annotated[
         str, typer.Option(metavar="NAME", help="Instead of a task: an endpoint, which may have no release yet.")
     ] = "",
+    release: Annotated[
+        str, typer.Option(metavar="DIGEST", help="With --endpoint: this release alone, as each colour on a cluster.")
+    ] = "",
 ) -> None:
     """Answer inference calls for an endpoint, on loopback unless PERENNIAL_HOST says otherwise."""
     from perennial.serving.server import serve as serve_endpoint
 
-    if bool(task) == bool(endpoint):
-        raise EndpointError("Say what to serve: 'perennial serve TASK' or 'perennial serve --endpoint NAME'.")
+    if bool(task) == bool(endpoint) or (release and task):
+        raise EndpointError(
+            "Say what to serve: 'perennial serve TASK' or 'perennial serve --endpoint NAME', which takes a '--release DIGEST'."
+        )
     if endpoint:
-        serve_endpoint(endpoint, Settings.load(), empty=True)
+        serve_endpoint(endpoint, Settings.load(), empty=not release, release=release or None)
         return
     settings, loaded = load(task)
     _serve(loaded, settings)
+
+
+@app.command()
+def fetch(
+    endpoint: Annotated[str, typer.Option(metavar="NAME", help="An endpoint.")],
+    release: Annotated[str, typer.Option(metavar="DIGEST", help="One of its releases.")],
+) -> None:
+    """Fetch a release and its backbones to this machine, so that serving it needs no store."""
+    from perennial.serving.fetching import fetch as fetch_release
+
+    fetched = fetch_release(Settings.load().store_url, endpoint, release)
+    backbones = f"{len(fetched.backbones)} backbone{'s' if len(fetched.backbones) != 1 else ''}"
+    where = f"{fetched.folder}, {fetched.bytes / 1e6:.1f} MB"
+    console.print(f"{endpoint}: release {release[:12]} and {backbones} are here ({where}).", markup=False)
 
 
 @app.command()

@@ -178,10 +178,15 @@ class Objects:
             raise ObjectMissing(f"Nothing is published under {prefix} in {self.url}: there is none of {', '.join(MARKERS)}.")
         if self._root is not None:
             return self._root / prefix
-        kept = _cache() / digest_of(self.url) / prefix
+        kept = self._kept(prefix)
         if not kept.is_dir():
             self._download(prefix, names, kept)
         return kept
+
+    def kept(self, prefix: str) -> Path | None:
+        """Return where :meth:`folder` put its download of ``prefix`` earlier, without asking the store; None if it did not."""
+        kept = self._kept(prefix)
+        return kept if kept.is_dir() else None
 
     def publish(self, prefix: str, folder: Path) -> None:
         """Copy a local folder's files below ``prefix``, its marker last; do nothing where the marker is there already.
@@ -224,6 +229,9 @@ class Objects:
             except (PreconditionError, *MISSING):
                 return False
         return True
+
+    def _kept(self, prefix: str) -> Path:
+        return _cache() / digest_of(self.url) / prefix
 
     def _download(self, prefix: str, names: list[str], kept: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -147,10 +147,12 @@ class Answers:
             self.tracing.part("decode", image.decode_seconds, ago=image.infer_seconds)
             self.tracing.part("infer", image.infer_seconds)
         call = current.get() or call_of(None)
-        return Asked(
-            release,
-            [{task: self._one(call, release, task, seen, i, data, noted) for task in tasks} for i, data in enumerate(images)],
-        )
+        answers = [
+            {task: self._one(call, release, task, seen, i, data, noted) for task in tasks} for i, data in enumerate(images)
+        ]
+        unfamiliar = sum(answer["unfamiliar"] for each in answers for answer in each.values())
+        self.endpoint.answered(release.digest, len(images) * len(tasks), unfamiliar)
+        return Asked(release, answers)
 
     def _chosen(self, task: str | None, release: str | None, version: str | None, images: int) -> Release:
         """Choose who answers and put it down in the current call.
@@ -173,6 +175,7 @@ class Answers:
         """
         began, limit = time.perf_counter(), min(timeout_s or self.deadline_s, self.deadline_s)
         failed = rejected = False
+        worked = True
         try:
             with self.metrics.in_flight.track_inprogress():
                 async with asyncio.timeout(limit):
@@ -180,13 +183,13 @@ class Answers:
         except TimeoutError:
             raise Late(f"The request wasn't answered within {limit:g} s. Try again later, or give it more time.") from None
         except (ImageRejected, WrongRequest, Busy, asyncio.CancelledError) as error:
-            rejected = isinstance(error, ImageRejected | WrongRequest)
+            rejected, worked = isinstance(error, ImageRejected | WrongRequest), False
             raise
         except Exception:
             failed = True
             raise
         finally:
-            self.endpoint.count(release.digest, time.perf_counter() - began, failed=failed, rejected=rejected)
+            self.endpoint.count(release.digest, time.perf_counter() - began, failed=failed, rejected=rejected, worked=worked)
 
     def _one(self, call: Call, release: Release, task: str, seen: Seen, i: int, data: bytes, noted: bool) -> Answer:
         """Form one answer and tell metrics and journal of it."""

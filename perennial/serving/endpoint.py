@@ -12,21 +12,12 @@ import numpy as np
 from perennial.backbones.engines import Backbone
 from perennial.catalog.objects import Objects
 from perennial.errors import BackboneError, EndpointError, ModelError, NothingReleased, StoreError
+from perennial.serving.figures import SECONDS, Figures
 from perennial.serving.record import EndpointRecord, read_record
 from perennial.serving.releases import Release, load_release
 
 RETRY_S = 2.0
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Count:
-    """What one release answered: ``errors`` are the server's own, ``rejected`` the client's."""
-
-    requests: int = 0
-    errors: int = 0
-    rejected: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,16 +37,17 @@ class _View:
 
 
 class Endpoint:
-    """Releases in memory, kept as the endpoint record says."""
+    """Releases in memory, kept as the endpoint record says; or one ``release``, pinned, and then no record is read."""
 
-    def __init__(self, objects: Objects, name: str, threads: int) -> None:
+    def __init__(self, objects: Objects, name: str, threads: int, release: str | None = None) -> None:
         self.name = name
         self.store_trouble = ""
         self._objects = objects
         self._threads = threads
         self._backbones: dict[str, Backbone] = {}
         self._failed: dict[str, _Failed] = {}
-        self._counts: dict[str, Count] = {}
+        self._figures: dict[str, Figures] = {}
+        self._pinned = EndpointRecord(endpoint=name, stable=release) if release else None
         self._view = _View(EndpointRecord(endpoint=name))
         self._turn = 0
         self._lock = threading.Lock()
@@ -67,7 +59,7 @@ class Endpoint:
             NothingReleased: it isn't.
             StoreError: the store can't be read.
         """
-        record = read_record(self._objects, self.name)
+        record = self._record()
         if record.stable is None and not empty and not (canary_alone and record.canary):
             raise NothingReleased(
                 f"The endpoint '{self.name}' has no release yet. Run 'perennial run TASK' until a model is promoted, then serve."
@@ -81,7 +73,7 @@ class Endpoint:
             BackboneError: a backbone is missing or damaged.
             StoreError: the store can't be read.
         """
-        record = read_record(self._objects, self.name)
+        record = self._record()
         if record.stable and not canary_alone:
             self._load(record.stable)
         self.reconcile()
@@ -89,7 +81,7 @@ class Endpoint:
     def reconcile(self) -> None:
         """Make what is served what the record says; what can't be loaded or read is reported, and serving goes on."""
         try:
-            record = read_record(self._objects, self.name)
+            record = self._record()
         except (StoreError, EndpointError) as error:
             self._trouble(str(error))
             return
@@ -106,7 +98,7 @@ class Endpoint:
         self._backbones = {digest: backbone for digest, backbone in self._backbones.items() if digest in used}
         self._failed = {digest: failed for digest, failed in self._failed.items() if digest in record.roles}
         with self._lock:
-            self._counts = {digest: count for digest, count in self._counts.items() if digest in {*ready, *record.roles}}
+            self._figures = {digest: known for digest, known in self._figures.items() if digest in {*ready, *record.roles}}
 
     @property
     def tasks(self) -> list[str]:
@@ -117,6 +109,11 @@ class Endpoint:
     def ready(self) -> dict[str, Release]:
         """The releases that are loaded, by digest."""
         return self._view.ready
+
+    @property
+    def pinned(self) -> bool:
+        """Whether what is served never changes."""
+        return self._pinned is not None
 
     def choose(self, task: str | None, named: str | None = None, version: str | None = None) -> Release:
         """Return the release that answers the next request: the one that the client names, else by the shares.
@@ -149,14 +146,15 @@ class Endpoint:
             return f"The endpoint '{self.name}' has no release yet; it answers once a run has promoted a model."
         return f"The endpoint '{self.name}' has no model '{task}'. Its models: {', '.join(self.tasks)}."
 
-    def count(self, digest: str, seconds: float, *, failed: bool = False, rejected: bool = False) -> None:
-        """Count one request that a release answered, or failed on, or whose images it refused."""
+    def count(self, digest: str, seconds: float, *, failed: bool = False, rejected: bool = False, worked: bool = True) -> None:
+        """Count one request that a release answered, or failed on, or whose images it refused, or that wasn't ``worked`` on."""
         with self._lock:
-            count = self._counts.setdefault(digest, Count())
-            count.requests += 1
-            count.errors += failed
-            count.rejected += rejected
-            count.seconds += seconds
+            self._figures.setdefault(digest, Figures()).request(seconds, failed=failed, rejected=rejected, worked=worked)
+
+    def answered(self, digest: str, images: int, unfamiliar: int) -> None:
+        """Count images that a release answered."""
+        with self._lock:
+            self._figures.setdefault(digest, Figures()).answered(images, unfamiliar)
 
     def report(self) -> dict[str, Any]:
         """Return what is served, for ``GET /v1/endpoint``."""
@@ -172,22 +170,22 @@ class Endpoint:
             "canary": view.canary.digest if view.canary else None,
             "share": record.share if view.canary else 0,
             "fence": record.fence,
+            "latency_bounds": list(SECONDS),
             "releases": {digest: self._described(digest, role) for digest, role in record.roles.items()},
         }
 
     def _described(self, digest: str, role: str) -> dict[str, Any]:
         ready, failed = self._view.ready.get(digest), self._failed.get(digest)
-        count = self._counts.get(digest, Count())
         return {
             "role": role,
             "ready": ready is not None,
             "reason": failed.reason if failed else "",
             "tasks": {task: served.model_dump() for task, served in ready.tasks.items()} if ready else {},
-            "requests": count.requests,
-            "errors": count.errors,
-            "rejected": count.rejected,
-            "seconds": round(count.seconds, 6),
+            **self._figures.get(digest, Figures()).told(),
         }
+
+    def _record(self) -> EndpointRecord:
+        return self._pinned or read_record(self._objects, self.name)
 
     def _loaded(self, digest: str) -> Release | None:
         known = self._view.ready.get(digest)

@@ -9,9 +9,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from perennial.backbones.engines import Backbone
 from perennial.serving.calls import Call
+from perennial.serving.figures import SECONDS
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _MODEL = ("task", "release", "version")
 _SHORT = 12
 
@@ -96,7 +96,7 @@ class _Looked:
 
 
 def _histogram(name: str, what: str, registry: CollectorRegistry) -> Histogram:
-    return Histogram(name, what, _MODEL, buckets=_SECONDS, registry=registry)
+    return Histogram(name, what, _MODEL, buckets=SECONDS, registry=registry)
 
 
 def _labels(task: str, release: str, version: str) -> tuple[str, str, str]:

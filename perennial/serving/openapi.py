@@ -159,6 +159,27 @@ class Inferred(BaseModel):
     outputs: list[Output]
 
 
+class Served(BaseModel):
+    """One release and what it answered since this server loaded it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    role: str = Field(description="stable, canary or previous.")
+    ready: bool
+    reason: str = Field(description="Why it can't be loaded.")
+    tasks: dict[str, dict[str, Any]]
+    requests: int
+    errors: int = Field(description="Requests on which the server itself failed.")
+    rejected: int = Field(description="Requests whose images were refused.")
+    seconds: float
+    images: int = Field(description="Images answered, one for each task that answered.")
+    unfamiliar: int = Field(description="Those unlike anything learnt.")
+    latency: list[int] = Field(
+        description="Requests by how long they took: at most latency_bounds[i] and more than the bound before; the last: longer. "
+        "Those that were refused and those whose client had gone aren't among them."
+    )
+
+
 class Report(BaseModel):
     """What is served."""
 
@@ -173,7 +194,8 @@ class Report(BaseModel):
     canary: str | None
     share: int = Field(description="The canary's part of the traffic, in percent.")
     fence: int
-    releases: dict[str, dict[str, Any]]
+    latency_bounds: list[float] = Field(description="Upper bounds, in seconds, of the buckets of each release's latency.")
+    releases: dict[str, Served]
 
 
 def errors(*codes: int) -> dict[int | str, dict[str, Any]]:

@@ -113,6 +113,21 @@ def read_golden(folder: Path) -> list[GoldenImage]:
     return [GoldenImage.model_validate(entry) for entry in json.loads((folder / GOLDEN).read_text(encoding="utf-8"))]
 
 
+def backbone_folder(objects: Objects, release: str, digest: str) -> Path:
+    """Return the folder on this machine of a backbone that the release at this prefix names; it isn't checked.
+
+    Raises:
+        BackboneError: it isn't in the store.
+    """
+    try:
+        return objects.folder(f"backbones/{digest}")
+    except ObjectMissing:
+        raise BackboneError(
+            f"The backbone {digest[:12]} that the release {release} needs isn't in {objects.url}. "
+            "Run again, and the embed step exports it anew, or go back with 'perennial rollback TASK VERSION'."
+        ) from None
+
+
 def load_release(objects: Objects, endpoint: str, digest: str, backbones: dict[str, Backbone], threads: int) -> Release:
     """Load a release and the backbones that it names; ``backbones`` keeps those that are loaded already.
 
@@ -123,7 +138,8 @@ def load_release(objects: Objects, endpoint: str, digest: str, backbones: dict[s
     folder, file = read_release(objects, endpoint, digest)
     for served in file.tasks.values():
         if served.backbone not in backbones:
-            backbones[served.backbone] = _backbone(objects, endpoint, digest, served.backbone, threads)
+            where = backbone_folder(objects, release_prefix(endpoint, digest), served.backbone)
+            backbones[served.backbone] = Backbone.load(where, served.backbone, threads)
     heads = {task: Head.load(folder / "heads" / task) for task in file.tasks}
     return Release(
         digest=digest,
@@ -132,16 +148,6 @@ def load_release(objects: Objects, endpoint: str, digest: str, backbones: dict[s
         backbones={task: backbones[served.backbone] for task, served in file.tasks.items()},
         neighbours={task: found for task, head in heads.items() if (found := Neighbours.load(folder, task, head))},
     )
-
-
-def _backbone(objects: Objects, endpoint: str, release: str, digest: str, threads: int) -> Backbone:
-    try:
-        return Backbone.load(objects, digest, threads)
-    except ObjectMissing:
-        raise BackboneError(
-            f"The backbone {digest[:12]} that the release {release_prefix(endpoint, release)} needs isn't in {objects.url}. "
-            "Run again, and the embed step exports it anew, or go back with 'perennial rollback TASK VERSION'."
-        ) from None
 
 
 def _parse(data: bytes, prefix: str) -> ReleaseFile:
