@@ -10,8 +10,11 @@ from pathlib import Path
 
 from perennial.errors import PerennialError, SettingsError
 
-NAMES = ("mlflow", "postgres", "server", "server-onnxruntime", "dashboard", "step", "train")
+NAMES = ("mlflow", "postgres", "server", "server-onnxruntime", "server-cuda", "dashboard", "step", "train")
 """The images' names without ``perennial-``, in the Dockerfile's order."""
+
+ON_REQUEST = ("server-cuda",)
+"""What is built only where it is named: gigabytes that most clusters have no GPU for."""
 
 ROOT = Path(__file__).parent.parent
 CODE = ("LICENSE", "README.md", "components", "dashboard", "locks", "perennial", "pipelines", "pyproject.toml")
@@ -110,7 +113,8 @@ def _arguments() -> argparse.Namespace:
         command.add_argument("--prefix", default="", help="what stands before the names, such as ghcr.io/acme/")
     command = commands.choices["build"]
     command.add_argument("--base", default="", help="base image; by default the Dockerfile's")
-    command.add_argument("--only", default=",".join(NAMES), help="names, separated by commas")
+    only = f"names, separated by commas; by default all but {', '.join(ON_REQUEST)}"
+    command.add_argument("--only", default=",".join(name for name in NAMES if name not in ON_REQUEST), help=only)
     command.add_argument("--push", action="store_true", help="push what was built")
     command.add_argument("docker", nargs="*", help="after --: further arguments of docker build")
     return parser.parse_args()

@@ -10,6 +10,7 @@ LOCKS = {
     "dev": EVERYTHING,
     "core": ("core",),
     "serve-onnxruntime": ("serve", "onnxruntime", "otel"),
+    "serve-onnxruntime-cuda": ("serve", "onnxruntime-cuda", "otel"),
     "serve-openvino": ("serve", "openvino", "otel"),
     "step": ("core", "serve"),
     "train": ("core", "serve", "train"),
