@@ -51,6 +51,12 @@ def host(endpoint: str) -> str:
     return str(k.objects("httproute", endpoint, *IN)[0]["spec"]["hostnames"][0])
 
 
+def accepted(endpoint: str) -> bool:
+    """Return whether a gateway has accepted the endpoint's HTTPRoute."""
+    parents = k.objects("httproute", endpoint, *IN)[0].get("status", {}).get("parents", ())
+    return any(one["type"] == "Accepted" and one["status"] == "True" for parent in parents for one in parent["conditions"])
+
+
 def selected(endpoint: str) -> str | None:
     """Return the colour behind the endpoint's fixed name inside the cluster."""
     found: str | None = k.objects("service", endpoint, *IN)[0]["spec"].get("selector", {}).get(ISVC)

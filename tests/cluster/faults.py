@@ -31,6 +31,10 @@ class Fault:
     costs: bool = False
     ready_s: float = 120
 
+    def tells(self, reason: str) -> bool:
+        """Return whether a reason is about this fault."""
+        return re.search(self.told, reason, re.IGNORECASE) is not None
+
     def known_at(self, seen: Timeline) -> float:
         """Return from when on it could be known; what isn't ready in time can be when that time is over."""
         at = seen.first(self.known)
