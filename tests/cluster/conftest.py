@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import kubectl as k
+from tests.cluster import releases
 from tests.cluster.installation import Installation, compiled
 from tests.cluster.volumes import make_volumes
 
 ORDER = (
     "test_install.py",
+    "test_release_traffic.py",
+    "test_release_faults.py",
+    "test_release_kill.py",
     "test_kill.py",
     "test_finetune.py",
     "test_faults.py",
@@ -57,3 +61,10 @@ def installed(cluster: None, package: Path, tmp_path_factory: pytest.TempPathFac
     k.wait_ready()
     with Installation.forwarded(package, tmp_path_factory.mktemp("home")) as installation:
         yield installation
+
+
+@pytest.fixture(scope="session")
+def served(installed: Installation) -> Iterator[releases.Served]:
+    """Have a task with two versions on the endpoint, behind the gateway."""
+    with releases.served(installed) as here:
+        yield here
