@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from perennial import __version__, cli_backbones, cli_catalog, cli_feedback, cli_releases
+from perennial import __version__, cli_ab, cli_backbones, cli_catalog, cli_feedback, cli_releases
 from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
 from perennial.cli_tasks import DEMO, Json, TaskName, load, load_or_find, tasks_that_ran
@@ -27,9 +27,7 @@ app.add_typer(cli_catalog.catalog, name="catalog")
 app.add_typer(cli_catalog.review, name="review")
 app.add_typer(cli_feedback.app, name="feedback")
 app.add_typer(cli_backbones.app, name="backbones")
-app.command()(cli_releases.releases)
-app.command()(cli_releases.rollback)
-app.command()(cli_releases.reconcile)
+app.add_typer(cli_ab.ab, name="ab")
 
 Package = Annotated[
     Path | None, typer.Option("--package", metavar="FILE", help="A compiled pipeline to take, instead of compiling it now.")
@@ -210,6 +208,11 @@ def models(task: TaskName, as_json: Json = False) -> None:
         return
     rows = [(v.number, v.digest[:12], f"{v.created:%Y-%m-%d %H:%M}", " ".join(v.aliases)) for v in versions]
     show(("version", "model", "made (UTC)", "alias"), rows)
+
+
+app.command()(cli_releases.releases)
+app.command()(cli_releases.rollback)
+app.command()(cli_releases.reconcile)
 
 
 @app.command()

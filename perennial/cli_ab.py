@@ -11,7 +11,7 @@ from perennial.cli_tasks import Json, TaskName, load, open_catalog
 from perennial.errors import EndpointError
 from perennial.settings import Settings
 from perennial.task import Task
-from perennial.terminal import console, show, show_json
+from perennial.terminal import RunView, console, show, show_json
 
 if TYPE_CHECKING:
     from perennial.deployment.experiments import VersionFigures
@@ -30,21 +30,44 @@ def start(
     answers: Annotated[int | None, typer.Option(min=1, help="End it earlier, once each version gave so many answers.")] = None,
 ) -> None:
     """Hold two versions at a fixed split; promotions wait until the end, when the better one goes on."""
-    from perennial.deployment.holding import start as begin  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from perennial.deployment.holding import start as begin
+    from perennial.registry import Registry
     from pipelines.repeat import interval
 
     seconds = interval(length) if length else None
     settings, loaded = load(task)
-    console.print(begin(loaded, settings, version, share=share, seconds=seconds, answers=answers), markup=False)
+    catalog, registry = open_catalog(settings), Registry(settings.mlflow_uri)
+    with RunView() as view:
+        held = begin(
+            loaded,
+            catalog,
+            registry,
+            settings,
+            version,
+            share=share,
+            seconds=seconds,
+            answers=answers,
+            progress=lambda done, total: view("deploy", "progress", f"{done} of {total}"),
+        )
+    console.print(held.sentence, markup=False)
 
 
 @ab.command()
 def stop(task: TaskName) -> None:
     """End it now; the better version goes on."""
-    from perennial.deployment.holding import stop as end  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from perennial.deployment.holding import stop as end
+    from perennial.registry import Registry
 
     settings, loaded = load(task)
-    console.print(end(loaded, settings), markup=False)
+    with RunView() as view:
+        ended = end(
+            loaded,
+            open_catalog(settings),
+            Registry(settings.mlflow_uri),
+            settings,
+            progress=lambda done, total: view("deploy", "progress", f"{done} of {total}"),
+        )
+    console.print(ended.sentence, markup=False)
 
 
 @ab.command("show")
