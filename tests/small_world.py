@@ -36,7 +36,7 @@ from perennial.serving.record import EndpointRecord, record_key
 from perennial.serving.releases import ServedModel
 from perennial.settings import Settings
 from perennial.sources.images import normalise
-from perennial.task import BackboneSpec, FolderSource, Task
+from perennial.task import BackboneSpec, FolderSource, ReleaseSpec, Task
 
 T = TypeVar("T")
 CLASSES = ("red", "green", "blue")
@@ -120,6 +120,7 @@ def make_world(home: Path, models: int = 3) -> World:
         label=FolderRule(rule="folder"),
         sources=(FolderSource(type="folder", path=Path("pictures")),),
         backbone=backbone,
+        release=ReleaseSpec(watch_s=0.5),
     )
     settings = settings_in(home)
     catalog = Catalog.open(Objects.open(settings.store_url))

@@ -175,16 +175,16 @@ point, home, document, models = sys.argv[1:]
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
-from perennial.deployment import deploy, local
+from perennial.deployment import endpoints, rollout
 owner, _, name = point.partition(".")
-setattr({"LocalWorld": local.LocalWorld, "Deployment": deploy._Deployment}[owner], name, die)
+setattr({"HeldEndpoint": endpoints.HeldEndpoint, "Rollout": rollout.Rollout}[owner], name, die)
 world = World(settings_in(Path(home)), Task.model_validate_json(document), tuple(models.split()))
 here.go(world, 2, 1)
 """
 
 
 @pytest.mark.parametrize(
-    "point", ["LocalWorld.verify", "Deployment.point", pytest.param("LocalWorld._watch", marks=pytest.mark.crash)]
+    "point", ["Rollout.verify", "HeldEndpoint.point", pytest.param("Rollout.promote", marks=pytest.mark.crash)]
 )
 def test_killed_and_run_again_it_ends_as_if_undisturbed(world: World, point: str) -> None:
     arguments = [point, str(world.settings.home), world.task.model_dump_json(), " ".join(world.models)]

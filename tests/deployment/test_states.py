@@ -21,11 +21,17 @@ class Fake:
     def stage(self) -> None:
         self._act("stage", State.STAGED)
 
+    def await_ready(self) -> None:
+        self._act("await_ready", State.READY)
+
     def verify(self) -> None:
         self._act("verify", State.VERIFIED)
 
     def shift(self) -> None:
         self._act("shift", State.SHIFTING)
+
+    def watch(self) -> None:
+        self._act("watch", State.SHIFTED)
 
     def promote(self) -> None:
         self._act("promote", State.STABLE)
@@ -41,10 +47,10 @@ class Fake:
         self.state = then
 
 
-ACTS = ["stage", "verify", "shift", "promote"]
+ACTS = ["stage", "await_ready", "verify", "shift", "watch", "promote"]
 
 
-@pytest.mark.parametrize("start", range(5))
+@pytest.mark.parametrize("start", range(7))
 def test_it_goes_on_from_wherever_it_stands(start: int) -> None:
     world = Fake(list(State)[start])
     assert advance(world, lambda done, total: None) is None
@@ -62,7 +68,13 @@ def test_a_lost_lease_changes_nothing_more() -> None:
     world = Fake(State.ABSENT, LeaseLost("taken over"), "shift")
     with pytest.raises(LeaseLost):
         advance(world, lambda done, total: None)
-    assert world.done == ["stage", "verify"]
+    assert world.done == ["stage", "await_ready", "verify"]
+
+
+def test_it_stops_where_it_is_told_to() -> None:
+    world = Fake(State.ABSENT)
+    assert advance(world, lambda done, total: None, until=State.SHIFTING) is None
+    assert world.done == ["stage", "await_ready", "verify", "shift"]
 
 
 def test_every_state_but_the_last_is_left_by_one_step() -> None:

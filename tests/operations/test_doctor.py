@@ -9,31 +9,13 @@ from perennial.kube.api import Refused
 from perennial.operations.doctor import Check, examine_here, guarded
 from perennial.operations.doctor.installation import claims, namespace, secrets, store, workloads
 from perennial.operations.doctor.platform import gateway, kserve, pipelines
-from perennial.operations.doctor.rights import rights
+from perennial.operations.doctor.rights import RELEASE, rights
 from perennial.operations.set_up import OWN, PIPELINES
 from perennial.settings import Settings
+from tests.operations.fake_kube import FakeKube
 
 Document = dict[str, Any]
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-
-class FakeKube:
-    """A cluster that holds these documents by their paths; accounts may do what ``allowed`` says, as "account verb resource"."""
-
-    def __init__(self, documents: dict[str, Document] | None = None, allowed: set[str] | None = None) -> None:
-        self.documents = documents or {}
-        self.allowed = allowed or set()
-
-    def find(self, path: str, **query: str) -> Document | None:
-        return self.documents.get(path)
-
-    def items(self, path: str, **query: str) -> list[Document]:
-        return list(self.documents.get(path, {}).get("items", ()))
-
-    def post(self, path: str, document: Document) -> Document:
-        spec = document["spec"]
-        account, act = spec["user"].split(":")[-1], spec["resourceAttributes"]
-        return {"status": {"allowed": f"{account} {act['verb']} {act['resource']}" in self.allowed}}
 
 
 def crd(version: str = "v1", **annotations: str) -> Document:
@@ -55,11 +37,21 @@ def bad(checks: Any) -> list[Check]:
 
 def test_an_empty_cluster_lacks_everything() -> None:
     kube: Any = FakeKube()
-    found = [*pipelines(kube, "kubeflow"), *kserve(kube), *gateway(kube), *namespace(kube, "perennial")]
+    found = [*pipelines(kube, "kubeflow"), *kserve(kube), *namespace(kube, "perennial")]
     assert {check.state for check in found} == {"missing"}
     told = " ".join(check.sentence for check in found)
-    for part in ("install Kubeflow Pipelines", "install KServe", "install the Gateway API", "apply the manifests"):
+    for part in ("install Kubeflow Pipelines", "install KServe", "apply the manifests"):
         assert part in told
+
+
+def test_without_a_gateway_api_releases_are_switched_without_a_split() -> None:
+    kube: Any = FakeKube()
+    (check,) = gateway(kube)
+    assert check.state == "ok"
+    assert "releases are switched without a split" in check.sentence
+    kube = FakeKube({f"{CRDS}/{name}.gateway.networking.k8s.io": crd() for name in ("gateways", "httproutes")})
+    (check,) = gateway(kube)
+    assert (check.state, "no GatewayClass: releases are switched" in check.sentence) == ("ok", True)
 
 
 def test_a_gateway_class_that_nobody_accepts_is_named() -> None:
@@ -143,13 +135,18 @@ def test_rights_that_are_missing_and_rights_that_are_too_many() -> None:
         "perennial-pipeline list pods",
         "set-up create secrets",
         "set-up patch secrets",
+        *(f"perennial-pipeline {verb} {resource}" for (_, resource), verbs in RELEASE.items() for verb in verbs),
     }
     settings = Settings.load()
     whole: Any = FakeKube(accounts, needed)
     assert not bad(rights(whole, settings))
-    less: Any = FakeKube(accounts, needed - {"perennial-pipeline list pods"})
+    less: Any = FakeKube(accounts, needed - {"perennial-pipeline create workflowtaskresults"})
     (check,) = bad(rights(less, settings))
-    assert "may not list pods in kubeflow" in check.sentence
+    assert "may not create workflowtaskresults in kubeflow" in check.sentence
+    less = FakeKube(accounts, needed - {"perennial-pipeline patch httproutes"})
+    (check,) = bad(rights(less, settings))
+    assert (check.what, check.state) == ("account kubeflow/perennial-pipeline, releases", "wrong")
+    assert "may not patch httproutes in perennial" in check.sentence
     more: Any = FakeKube(accounts, needed | {"mlflow list secrets"})
     (check,) = bad(rights(more, settings))
     assert (check.what, "list secrets in perennial" in check.sentence) == ("account perennial/mlflow", True)

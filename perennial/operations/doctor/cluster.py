@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from perennial.errors import ClusterError
 from perennial.kube.api import Kube
 from perennial.operations.doctor.check import Check, guarded
-from perennial.operations.doctor.installation import claims, endpoints, namespace, secrets, store, workloads
+from perennial.operations.doctor.endpoints import endpoints
+from perennial.operations.doctor.installation import claims, namespace, secrets, store, workloads
 from perennial.operations.doctor.platform import gateway, kserve, pipelines
 from perennial.operations.doctor.rights import rights
 from perennial.settings import Settings

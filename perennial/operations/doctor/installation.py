@@ -1,4 +1,4 @@
-"""What an installation consists of: namespace, Secrets, volumes, workloads, endpoints and the store."""
+"""What an installation consists of: namespace, Secrets, volumes, workloads and the store."""
 
 from collections.abc import Iterator
 
@@ -82,21 +82,6 @@ def workload(kube: Kube, found: Document) -> Check:
     if ready >= wanted:
         return Check(what, "ok", f"{ready} of {wanted} pods ready")
     return Check(what, "wrong", _why(kube, found, f"{ready} of {wanted} pods are ready; wait, or read its log."))
-
-
-def endpoints(kube: Kube, name: str) -> Iterator[Check]:
-    """Check that each InferenceService of the namespace is ready."""
-    for found in kube.items(f"/apis/serving.kserve.io/v1beta1/namespaces/{name}/inferenceservices"):
-        conditions = {one["type"]: one for one in (found.get("status") or {}).get("conditions") or ()}
-        ready = conditions.get("Ready", {})
-        what = f"endpoint {found['metadata']['name']}"
-        if ready.get("status") == "True":
-            yield Check(what, "ok", str(found["status"].get("url", "ready")))
-        else:
-            said = ready.get("message") or ready.get("reason") or "KServe hasn't looked at it yet"
-            yield Check(
-                what, "wrong", f"It isn't ready: {said}; see 'kubectl -n {name} describe isvc {found['metadata']['name']}'."
-            )
 
 
 def store(settings: Settings) -> Iterator[Check]:

@@ -9,6 +9,18 @@ from perennial.operations.set_up import ACCOUNT
 from perennial.settings import Settings
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+_KSERVE = "serving.kserve.io"
+
+RELEASE = {
+    (_KSERVE, "inferenceservices"): ("get", "list", "create", "patch"),
+    (_KSERVE, "servingruntimes"): ("get", "list", "create", "patch", "delete"),
+    ("gateway.networking.k8s.io", "httproutes"): ("get", "patch"),
+    ("", "services"): ("get", "patch"),
+    ("", "pods"): ("get", "list", "patch"),
+    ("", "events"): ("create",),
+    ("policy", "poddisruptionbudgets"): ("get", "create", "patch"),
+}
+"""What releasing needs in the endpoints' namespace, verbs by API group and resource: the Role perennial-release."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,18 @@ def rights(kube: Kube, settings: Settings) -> Iterator[Check]:
     )
     yield _account(
         kube,
+        pipelines,
+        ACCOUNT,
+        may=tuple(Act(verb, resource, own, group=group) for (group, resource), verbs in RELEASE.items() for verb in verbs),
+        may_not=(
+            Act("delete", "inferenceservices", own, group=_KSERVE),
+            Act("create", "pods", own),
+            Act("patch", "deployments", own, group="apps"),
+        ),
+        about="releases",
+    )
+    yield _account(
+        kube,
         own,
         "set-up",
         may=(
@@ -56,8 +80,8 @@ def rights(kube: Kube, settings: Settings) -> Iterator[Check]:
         yield _account(kube, own, name, may=(), may_not=(Act("list", "secrets", own), Act("list", "pods", own)))
 
 
-def _account(kube: Kube, namespace: str, name: str, *, may: tuple[Act, ...], may_not: tuple[Act, ...]) -> Check:
-    what = f"account {namespace}/{name}"
+def _account(kube: Kube, namespace: str, name: str, *, may: tuple[Act, ...], may_not: tuple[Act, ...], about: str = "") -> Check:
+    what = f"account {namespace}/{name}{about and f', {about}'}"
     if kube.find(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}") is None:
         return Check(what, "missing", f"The service account {name} isn't there: apply the manifests.")
     user = f"system:serviceaccount:{namespace}:{name}"
