@@ -66,9 +66,9 @@ def faults(canary: str) -> list[Fault]:
         Fault("wrong", "golden image", ready),
         Fault("never-ready", "ready within", there, ready_s=45),
         Fault("errors", "fail|error", asked, costs=True),
-        Fault("slow", "95|slow| s ", asked),
+        Fault("slow", "95 of 100", asked),
         Fault("dies", "went away|ended", restarted, costs=True),
-        Fault("crashes", "crash|ended|exit", restarted),
+        Fault("crashes", "crash|ended|exit|restart", restarted),
         Fault("image", "image|pull", without_image),
     ]
 
