@@ -228,10 +228,11 @@ def test_kserves_own_client(served: Served, protocol: str) -> None:
 
     found = asyncio.run(ask())
     if protocol == "v2":
-        assert {output.name: output.data for output in found.outputs}["class"][0] in CLASSES
-        assert found.model_version == str(served.versions()[0])
+        answer = json.loads(next(output.data[0] for output in found.outputs if output.name == "answer"))
     else:
-        assert found["predictions"][0]["class"] in CLASSES
+        answer = found["predictions"][0]
+    assert answer["class"] in CLASSES
+    assert answer["model_version"] == served.versions()[0]
 
 
 def by_hand(colour: str) -> None:
