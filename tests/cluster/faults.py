@@ -13,7 +13,7 @@ from typing import Any
 from tests.cluster import kubectl as k
 from tests.cluster.endpoints import IN, Moment, Timeline
 
-CODE = Path(__file__).parent / "faulty" / "sitecustomize.py"
+CODE = Path(__file__).with_name("faulty_server.py")
 MAP, FOLDER = "perennial-test-faults", "/etc/perennial-test-faults"
 MISSING = "perennial-server:not-there"
 
@@ -66,9 +66,9 @@ def faults(canary: str) -> list[Fault]:
         Fault("wrong", "golden image", ready),
         Fault("never-ready", "ready within", there, ready_s=45),
         Fault("errors", "fail|error", asked, costs=True),
-        Fault("slow", "95|slow| s ", asked),
+        Fault("slow", "95 of 100", asked),
         Fault("dies", "went away|ended", restarted, costs=True),
-        Fault("crashes", "crash|ended|exit", restarted),
+        Fault("crashes", "crash|ended|exit|restart", restarted),
         Fault("image", "image|pull", without_image),
     ]
 
@@ -102,7 +102,7 @@ def new_code(spec: dict[str, Any]) -> None:
 @contextlib.contextmanager
 def broken(endpoint: str, fault: str) -> Iterator[None]:
     """Give new servers a fault while the block runs."""
-    code = {"sitecustomize.py": CODE.read_text(encoding="utf-8")}
+    code = {CODE.name: CODE.read_text(encoding="utf-8")}
     document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": MAP, "namespace": k.NAMESPACE}, "data": code}
     k.kubectl("apply", "-f", "-", stdin=json.dumps(document))
 
@@ -112,7 +112,8 @@ def broken(endpoint: str, fault: str) -> Iterator[None]:
         if fault == "image":
             server["image"] = re.sub(r"perennial-server\S*$", MISSING, server["image"])
             return
-        server["env"] += [{"name": "FAULT", "value": fault}, {"name": "PYTHONPATH", "value": FOLDER}]
+        server["command"] = ["python", f"{FOLDER}/{CODE.name}"]
+        server["env"] += [{"name": "FAULT", "value": fault}]
         server.setdefault("volumeMounts", []).append({"name": "faults", "mountPath": FOLDER, "readOnly": True})
         spec.setdefault("volumes", []).append({"name": "faults", "configMap": {"name": MAP}})
 

@@ -110,10 +110,10 @@ class Served:
         return self.command("perennial", "reconcile", "--endpoint", ENDPOINT)
 
     def versions(self) -> tuple[int, int]:
-        """Return the champion and another version."""
+        """Return the champion and the latest version that has another backbone."""
         champion = self.installed.registry.champion(NAME)
         assert champion is not None
-        others = [version.number for version in self.installed.registry.versions(NAME) if version.number != champion.number]
+        others = [one.number for one in self.installed.registry.versions(NAME) if one.backbone != champion.backbone]
         return champion.number, others[-1]
 
     def settled(self) -> tuple[int, int]:

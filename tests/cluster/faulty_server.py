@@ -1,13 +1,12 @@
-"""Makes a server of the product's own image go wrong as FAULT says; Python runs it by itself where PYTHONPATH names its folder.
+"""The server of the product's own image, gone wrong as FAULT says: pods run this file in place of ``perennial``.
 
 Faults that only traffic shows spare requests that the prediction log doesn't get, such as golden images.
 """
 
 import os
-import sys
 import time
 
-FAULT = os.environ.get("FAULT", "") if "serve" in sys.orig_argv else ""
+FAULT = os.environ["FAULT"]
 
 
 def answer_wrongly() -> None:
@@ -50,11 +49,20 @@ def go_wrong_under_traffic() -> None:
     Answers.answer, Computing.see = noticed, worse
 
 
-if FAULT == "crashes":
-    os._exit(1)
-elif FAULT == "never-ready":
-    time.sleep(3600)
-elif FAULT == "wrong":
-    answer_wrongly()
-elif FAULT:
-    go_wrong_under_traffic()
+def main() -> None:
+    """Go wrong, then serve as ``perennial`` does."""
+    if FAULT == "crashes":
+        os._exit(1)
+    if FAULT == "never-ready":
+        time.sleep(3600)
+    if FAULT == "wrong":
+        answer_wrongly()
+    else:
+        go_wrong_under_traffic()
+    from perennial.cli import main as perennial
+
+    perennial()
+
+
+if __name__ == "__main__":
+    main()
