@@ -20,7 +20,7 @@ def answer_wrongly() -> None:
 
 
 def go_wrong_under_traffic() -> None:
-    """Fail each third request, answer each four seconds late, or die at the fifth."""
+    """Fail each third request, answer each six seconds late, or die at the fifth."""
     import asyncio
     from contextvars import ContextVar
 
@@ -41,7 +41,7 @@ def go_wrong_under_traffic() -> None:
         if real.get() and FAULT == "errors" and seen % 3 == 0:
             raise RuntimeError("a fault of the test's")
         if real.get() and FAULT == "slow":
-            await asyncio.sleep(4)
+            await asyncio.sleep(6)
         if real.get() and FAULT == "dies" and seen == 5:
             os._exit(1)
         return await see(self, *arguments, **named)

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 TIMEOUT_S = 15.0
-CONNECTIONS = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=60)
+CONNECTIONS = httpx.Limits(max_connections=256, max_keepalive_connections=256, keepalive_expiry=60)
 NOBODY = "-"
 """Stands for the version and release of a request that nobody answered."""
 

@@ -25,8 +25,8 @@ RULES: dict[str, Any] = {
     "shares": [10, 50],
     "watch_s": 10,
     "ready_s": 120,
-    "max_p95_s": 2.5,
-    "max_p95_ratio": 50,
+    "max_p95_s": 5,
+    "max_p95_ratio": 100,
     "max_unfamiliar": 1,
     "max_disagreement": 1,
 }
