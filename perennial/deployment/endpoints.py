@@ -14,7 +14,7 @@ from perennial.deployment.samples import recent_images
 from perennial.deployment.states import Progress, State, advance
 from perennial.deployment.world import World
 from perennial.deployment.worlds import open_world
-from perennial.errors import EndpointError
+from perennial.errors import EndpointError, ReleaseRejected
 from perennial.registry import Registry, Version
 from perennial.serving.record import EndpointRecord
 from perennial.serving.releases import ServedModel
@@ -48,14 +48,19 @@ class HeldEndpoint:
     def advance(self, release: str, rules: ReleaseSpec, progress: Progress, until: State = State.STABLE) -> str | None:
         """Bring a release to a state; return None, or why it was rolled back."""
         record = self.book.read()
-        if record.canary == release:
-            self.world.apply(record)
         shared = set(self.served(record.stable)) & set(self.served(release))
 
         def samples() -> dict[str, list[bytes]]:
             return {task: recent_images(self.catalog, task) for task in sorted(shared)}
 
-        return advance(Rollout(self.book, self.world, release, rules, samples), progress, until)
+        rollout = Rollout(self.book, self.world, release, rules, samples)
+        if release in (record.canary, record.stable):  # a killed run may have written this down and not done it
+            try:
+                self.world.apply(record)
+            except ReleaseRejected as rejected:
+                rollout.roll_back(str(rejected))
+                return str(rejected)
+        return advance(rollout, progress, until)
 
     def point(self, task: str, version: Version, outcome: str) -> None:
         """Move a task's alias: the last act, refused once the lease is lost."""
