@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.images import BESIDE, CODE, KUSTOMIZATION, NAMES, ROOT, SETTINGS, build, kustomize, tag
+from components.images import BESIDE, CODE, KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, SETTINGS, _arguments, build, kustomize, tag
 from perennial.errors import PerennialError, SettingsError
 
 
@@ -127,6 +127,22 @@ def test_build_hands_docker_what_was_asked(monkeypatch: pytest.MonkeyPatch, tmp_
     assert f"--target step --tag {image} --build-arg TAG={tag()} --build-arg BASE=python:3.12 --network host ." in lines[0]
     assert lines[1] == f"push {image}"
     assert "perennial-train" in lines[2]
+
+
+def test_what_needs_gigabytes_is_built_on_request_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["images", "build"])
+    given = _arguments().only.split(",")
+    assert given == [name for name in NAMES if name not in ON_REQUEST]
+    assert "server-cuda" in ON_REQUEST
+
+
+def test_the_image_for_gpus_has_one_onnxruntime_and_the_libraries_that_it_loads() -> None:
+    packages = re.findall(r"(?m)^([a-z0-9-]+)==", (ROOT / "locks/serve-onnxruntime-cuda.txt").read_text())
+    assert "onnxruntime-gpu" in packages
+    assert "onnxruntime" not in packages
+    assert {"cublas", "cudnn", "cufft", "curand", "cuda-runtime", "cuda-nvrtc", "nvjitlink"} == {
+        re.sub(r"^nvidia-|-cu\d+$", "", name) for name in packages if name.startswith("nvidia-")
+    }
 
 
 def test_the_locks_name_no_index() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
+from perennial.operations.doctor.rights import RELEASE
 from perennial.operations.set_up import OWN, PIPELINES
 from perennial.task import load_task
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-WORKLOADS = ("Deployment", "StatefulSet", "InferenceService")
+WORKLOADS = ("Deployment", "StatefulSet")
+RESTRICTED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 Document = dict[str, Any]
 
 pytestmark = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl isn't on PATH")
@@ -29,17 +31,30 @@ def documents(request: pytest.FixtureRequest) -> list[Document]:
     return rendered(MANIFESTS / "overlays" / request.param)
 
 
+def overlay(tmp_path: Path, *components: str) -> list[Document]:
+    """Render the base with these components."""
+    folder = tmp_path / "overlay"
+    folder.mkdir()
+    up = Path("..", *[".."] * len(tmp_path.parts[1:]), *MANIFESTS.parts[1:])
+    named = {"resources": [str(up / "base")], "components": [str(up / "components" / name) for name in components]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(named))
+    return rendered(folder)
+
+
+def of_kind(documents: list[Document], kind: str) -> list[Document]:
+    return [document for document in documents if document["kind"] == kind]
+
+
 def pods(documents: list[Document]) -> dict[str, tuple[dict[str, str], Document]]:
-    """Return the labels and the specification of each workload's pods, by kind and name."""
+    """Return the labels and the specification of each workload's pods, by kind and name; of an endpoint, one colour's."""
     found = {}
     for document in documents:
         name = f"{document['kind']}/{document['metadata']['name']}"
-        if document["kind"] == "InferenceService":
-            labels = document["metadata"]["labels"] | {"serving.kserve.io/inferenceservice": document["metadata"]["name"]}
-            found[name] = (labels, document["spec"]["predictor"])
-        elif document["kind"] in WORKLOADS:
-            template = document["spec"]["template"]
-            found[name] = (template["metadata"]["labels"], template["spec"])
+        if document["kind"] == "ServingRuntime":
+            found[name] = ({"serving.kserve.io/inferenceservice": f"{document['metadata']['name']}-a"}, document["spec"])
+        elif document["kind"] in (*WORKLOADS, "CronJob"):
+            spec = document["spec"]["jobTemplate"]["spec"] if document["kind"] == "CronJob" else document["spec"]
+            found[name] = (spec["template"]["metadata"]["labels"], spec["template"]["spec"])
     return found
 
 
@@ -54,21 +69,19 @@ def selects(selector: Document, labels: dict[str, str]) -> bool:
     )
 
 
-def test_every_container_has_probes_limits_and_no_rights(documents: list[Document]) -> None:
+def test_every_container_is_restricted_and_has_limits_and_probes(documents: list[Document]) -> None:
     for name, (_, spec) in pods(documents).items():
-        inside = spec["securityContext"]
-        assert inside["runAsNonRoot"], name
-        assert inside["seccompProfile"]["type"] == "RuntimeDefault", name
-        assert spec["enableServiceLinks"] is False, name
+        runtime = name.startswith("ServingRuntime/")  # has no place for what is the pod's own; the deployer says that
+        assert runtime or spec["enableServiceLinks"] is False, name
         for container in spec["containers"]:
+            inside = spec.get("securityContext", {}) | container["securityContext"]
+            assert RESTRICTED.items() <= inside.items(), name
+            assert (inside["runAsNonRoot"], inside["runAsUser"], inside["runAsGroup"]) == (True, 10001, 10001), name
+            assert inside["seccompProfile"] == {"type": "RuntimeDefault"}, name
             assert container["resources"]["requests"].keys() == container["resources"]["limits"].keys() == {"cpu", "memory"}, name
-            assert container["securityContext"] == {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            }, name
             assert container["imagePullPolicy"] == "IfNotPresent", name
-            assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys(), name
+            probes = {"startupProbe", "readinessProbe", "livenessProbe"}
+            assert name.startswith("CronJob/") or probes <= container.keys(), name
 
 
 def test_every_image_has_a_tag(documents: list[Document]) -> None:
@@ -86,8 +99,8 @@ def test_no_secret_and_one_config_map(documents: list[Document]) -> None:
 
 
 def test_each_secret_that_a_pod_reads_is_one_that_set_up_makes(documents: list[Document]) -> None:
-    made = {wanted.name for wanted in OWN}
     for name, (_, spec) in pods(documents).items():
+        made = {wanted.name for wanted in (PIPELINES if name.startswith("CronJob/") else OWN)}
         for container in spec["containers"]:
             sources = [source["secretRef"]["name"] for source in container.get("envFrom", ()) if "secretRef" in source]
             keys = [
@@ -99,7 +112,8 @@ def test_each_secret_that_a_pod_reads_is_one_that_set_up_makes(documents: list[D
 
 
 def test_an_endpoint_starts_without_the_secret_of_those_who_may_give_feedback(documents: list[Document]) -> None:
-    endpoints = [spec for name, (_, spec) in pods(documents).items() if name.startswith("InferenceService/")]
+    endpoints = [spec for name, (_, spec) in pods(documents).items() if name.startswith("ServingRuntime/")]
+    assert endpoints
     for spec in endpoints:
         (secret,) = [volume["secret"] for volume in spec["volumes"] if "secret" in volume]
         assert (secret["secretName"], secret["optional"], oct(secret["defaultMode"])) == ("feedback-tokens", True, "0o440")
@@ -124,21 +138,76 @@ def test_set_up_may_change_the_secrets_that_it_makes(documents: list[Document]) 
     }
 
 
-def test_only_set_up_has_a_token(documents: list[Document]) -> None:
-    for document in documents:
-        if document["kind"] == "ServiceAccount" and document["metadata"]["namespace"] == "perennial":
+def test_only_set_up_and_reconcile_have_a_token(documents: list[Document]) -> None:
+    for document in of_kind(documents, "ServiceAccount"):
+        if document["metadata"]["namespace"] == "perennial":
             assert document["automountServiceAccountToken"] is False, document["metadata"]["name"]
     assert [name for name, (_, spec) in pods(documents).items() if spec.get("automountServiceAccountToken")] == [
-        "Deployment/set-up"
+        "Deployment/set-up",
+        "CronJob/perennial-reconcile",
     ]
 
 
+def test_whoever_releases_may_do_what_the_doctor_asks_for_and_nothing_else(documents: list[Document]) -> None:
+    (role,) = [one for one in of_kind(documents, "Role") if one["metadata"]["name"] == "perennial-release"]
+    assert role["metadata"]["namespace"] == "perennial"
+    given = {(group, kind): tuple(r["verbs"]) for r in role["rules"] for group in r["apiGroups"] for kind in r["resources"]}
+    assert given == RELEASE
+    (binding,) = [one for one in of_kind(documents, "RoleBinding") if one["metadata"]["name"] == "perennial-release"]
+    assert binding["metadata"]["namespace"] == "perennial"
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "perennial-pipeline", "namespace": "kubeflow"}]
+
+
+def test_the_manifests_leave_to_the_deployer_what_is_its_own(documents: list[Document]) -> None:
+    (runtime,) = of_kind(documents, "ServingRuntime")
+    named = runtime["metadata"]["name"]
+    (service,) = [one for one in of_kind(documents, "Service") if one["metadata"]["name"] == named]
+    assert "selector" not in service["spec"]
+    assert [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [(80, 8080)]
+    (route,) = of_kind(documents, "HTTPRoute")
+    assert route["metadata"]["name"] == named
+    assert route["spec"].keys() == {"parentRefs", "hostnames"}
+    assert not of_kind(documents, "InferenceService")
+    assert not of_kind(documents, "PodDisruptionBudget")
+
+
+def test_the_template_is_taken_by_nobody_unasked_and_drains(documents: list[Document]) -> None:
+    (runtime,) = of_kind(documents, "ServingRuntime")
+    assert runtime["spec"]["supportedModelFormats"] == [{"name": "perennial", "version": "1", "autoSelect": False}]
+    notes = runtime["metadata"]["annotations"]
+    least, most = int(notes["perennial/min-replicas"]), int(notes["perennial/max-replicas"])
+    assert 1 <= least <= most
+    (container,) = runtime["spec"]["containers"]
+    assert container["name"] == "kserve-container"
+    assert "args" not in container  # they name the release
+    assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 10}}}
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    paths = [container[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
+    assert paths == ["/v2/health/ready", "/v2/health/ready", "/v2/health/live"]
+
+
+def test_reconcile_runs_one_at_a_time_and_is_let_in_where_it_asks(documents: list[Document]) -> None:
+    (job,) = of_kind(documents, "CronJob")
+    assert job["metadata"]["namespace"] == "kubeflow"
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    labels, spec = pods(documents)["CronJob/perennial-reconcile"]
+    assert spec["serviceAccountName"] == "perennial-pipeline"
+    policies = {one["metadata"]["name"]: one["spec"] for one in of_kind(documents, "NetworkPolicy")}
+    for name in ("minio", "mlflow"):
+        (rule,) = policies[name]["ingress"]
+        peers = [peer for peer in rule["from"] if "namespaceSelector" in peer]
+        assert any(selects(peer["podSelector"], labels) for peer in peers), name
+        assert all(peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "kubeflow"} for peer in peers)
+    assert "from" not in policies["endpoint"]["ingress"][0]
+
+
 def test_each_pod_has_a_network_policy_of_its_own_beside_the_one_that_denies_all(documents: list[Document]) -> None:
-    policies = [document["spec"] for document in documents if document["kind"] == "NetworkPolicy"]
+    policies = [document["spec"] for document in of_kind(documents, "NetworkPolicy")]
     assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
     own = [policy for policy in policies if policy["podSelector"]]
     for name, (labels, _) in pods(documents).items():
-        assert any(selects(policy["podSelector"], labels) for policy in own), name
+        # what Kubeflow's namespace lets out is its owner's to say
+        assert name.startswith("CronJob/") or any(selects(policy["podSelector"], labels) for policy in own), name
 
 
 def test_each_object_says_what_it_is_part_of(documents: list[Document]) -> None:
@@ -161,19 +230,30 @@ def test_the_demo_task_is_read() -> None:
     assert (task.name, task.endpoint_name, bool(task.schedule)) == ("demo", "demo", True)
 
 
+def test_production_renames_the_endpoint_and_scales_it() -> None:
+    documents = rendered(MANIFESTS / "overlays" / "production")
+    (runtime,) = of_kind(documents, "ServingRuntime")
+    assert runtime["metadata"]["name"] == "regions"
+    assert runtime["metadata"]["annotations"]["perennial/min-replicas"] == "2"
+    assert runtime["metadata"]["annotations"]["perennial/max-replicas"] == "6"
+    assert of_kind(documents, "HTTPRoute")[0]["spec"]["hostnames"] == ["regions.example.com"]
+
+
+def test_on_a_gpu_an_endpoint_has_the_image_and_the_node_for_it(tmp_path: Path) -> None:
+    documents = overlay(tmp_path, "pipeline-access", "endpoint", "endpoint-gpu", "images")
+    (runtime,) = of_kind(documents, "ServingRuntime")
+    (container,) = runtime["spec"]["containers"]
+    assert container["image"].startswith("perennial-server-cuda:")
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert runtime["spec"]["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
+    assert runtime["spec"]["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    assert not of_kind(documents, "HTTPRoute")
+
+
 def test_without_minio_and_postgres_nothing_asks_for_them(tmp_path: Path) -> None:
-    folder = tmp_path / "overlay"
-    folder.mkdir()
-    names = ("pipeline-access", "endpoint", "managed-postgres", "own-bucket", "images")
-    places = [
-        Path("..", *[".."] * len(tmp_path.parts[1:]), *MANIFESTS.parts[1:], part)
-        for part in ("base", *(f"components/{n}" for n in names))
-    ]
-    overlay = {"resources": [str(places[0])], "components": [str(place) for place in places[1:]]}
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
-    documents = rendered(folder)
+    documents = overlay(tmp_path, "pipeline-access", "endpoint", "managed-postgres", "own-bucket", "images")
     assert not [name for name in pods(documents) if name.startswith("StatefulSet/")]
-    policies = [document["spec"] for document in documents if document["kind"] == "NetworkPolicy"]
+    policies = [document["spec"] for document in of_kind(documents, "NetworkPolicy")]
     asked = {
         label
         for policy in policies

@@ -15,6 +15,7 @@ SERVICE = "/api/v1/namespaces/perennial/services/demo"
 ROUTE = "/apis/gateway.networking.k8s.io/v1/namespaces/perennial/httproutes/demo"
 SCALERS = "/apis/autoscaling/v2/namespaces/perennial/horizontalpodautoscalers"
 METRICS = "/apis/metrics.k8s.io/v1beta1"
+GATEWAY = {"name": "edge", "namespace": "gateways"}
 Documents = dict[str, Document]
 
 
@@ -39,9 +40,9 @@ def template(least: str = "1", most: str = "1") -> Document:
 def route(*backends: tuple[str, int], **about: Any) -> Document:
     refs = [{"name": f"{name}-predictor", "weight": weight} for name, weight in backends]
     return {
-        "metadata": {"name": "demo", **about},
-        "spec": {"hostnames": ["demo.example.com"], "rules": [{"backendRefs": refs}]},
-        "status": {"parents": [condition("Accepted", "True")]},
+        "metadata": {"name": "demo", "namespace": "perennial", **about},
+        "spec": {"parentRefs": [GATEWAY], "hostnames": ["demo.example.com"], "rules": [{"backendRefs": refs}]},
+        "status": {"parents": [{"parentRef": GATEWAY, **condition("Accepted", "True")}]},
     }
 
 
@@ -108,10 +109,14 @@ def test_without_a_route_releases_are_switched_without_a_split(released: Documen
 
 
 def test_a_route_that_nobody_takes_or_that_leads_nowhere(released: Documents) -> None:
-    released[ROUTE]["status"] = {"parents": [condition("Accepted", "False", "no listener has this host")]}
+    refused = condition("Accepted", "False", "no listener has this host")
+    released[ROUTE]["status"] = {"parents": [{"parentRef": GATEWAY, **refused}]}
     assert "No Gateway takes it: no listener has this host" in wrong(released)
     released[ROUTE]["status"] = {}
-    assert "none has looked at it" in wrong(released)
+    assert "nobody speaks for the Gateway gateways/edge" in wrong(released)
+    former = {"parentRef": {**GATEWAY, "name": "former"}, **condition("Accepted", "True")}
+    released[ROUTE]["status"] = {"parents": [former]}
+    assert "nobody speaks for the Gateway gateways/edge" in wrong(released)
     released[ROUTE] = route()
     assert "It sends requests nowhere, though demo-a serves" in wrong(released)
 

@@ -103,14 +103,18 @@ def _route(kube: Kube, endpoint: Endpoint, namespace: str) -> Check:
 
 def _refused(route: Document) -> str:
     """Return why no Gateway takes a route, or nothing."""
-    parents = (route.get("status") or {}).get("parents") or ()
-    if not parents:
-        return "none has looked at it; is there the Gateway that its parentRefs name?"
-    for parent in parents:
-        accepted = _condition(parent, "Accepted")
+    told = {_parent(one["parentRef"], route): one for one in (route.get("status") or {}).get("parents") or ()}
+    for wanted in (_parent(one, route) for one in route["spec"].get("parentRefs") or ()):
+        accepted = _condition(told.get(wanted, {}), "Accepted")
         if accepted.get("status") != "True":
-            return str(accepted.get("message") or accepted.get("reason") or "it isn't accepted")
+            nobody = f"nobody speaks for the Gateway {'/'.join(wanted)}; is it there?"
+            return str(accepted.get("message") or accepted.get("reason") or nobody)
     return ""
+
+
+def _parent(reference: Document, route: Document) -> tuple[str, str]:
+    """Return namespace and name of the Gateway that a route, or its status, is about: the status of a former one may stay."""
+    return str(reference.get("namespace") or route["metadata"]["namespace"]), str(reference["name"])
 
 
 def _pods(kube: Kube, endpoint: Endpoint, namespace: str) -> Check:

@@ -93,8 +93,16 @@ def _account(kube: Kube, namespace: str, name: str, *, may: tuple[Act, ...], may
         return Check(
             what, "wrong", f"It may {' and '.join(allowed)}, which it doesn't need: find the binding that gives it that."
         )
-    rights = f"may {', '.join(map(str, may))}; " if may else ""
-    return Check(what, "ok", f"{rights}may not {', '.join(map(str, may_not))}")
+    rights = f"may {_listed(may)}; " if may else ""
+    return Check(what, "ok", f"{rights}may not {_listed(may_not)}")
+
+
+def _listed(acts: tuple[Act, ...]) -> str:
+    """Return acts as words, those on one thing together."""
+    things = dict.fromkeys((act.resource, act.name, act.namespace) for act in acts)
+    verbs = [", ".join(act.verb for act in acts if (act.resource, act.name, act.namespace) == thing) for thing in things]
+    said = [f"{verb} {kind}{name and f' {name}'} in {space}" for verb, (kind, name, space) in zip(verbs, things, strict=True)]
+    return "; ".join(said)
 
 
 def _allowed(kube: Kube, user: str, act: Act) -> bool:
