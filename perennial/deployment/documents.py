@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perennial.catalog.digests import digest_of
+from perennial.errors import ClusterError
 from perennial.serving.releases import ReleaseFile, release_prefix
 
 Document = dict[str, Any]
@@ -36,10 +37,20 @@ class Scale:
 
     @classmethod
     def of(cls, template: Document) -> "Scale":
-        """Read it from a template's annotations."""
+        """Read it from a template's annotations.
+
+        Raises:
+            ClusterError: one of them is no number.
+        """
         notes = template["metadata"].get("annotations") or {}
-        least = int(notes.get(_MIN, 1))
-        return cls(least, max(least, int(notes.get(_MAX, least))), int(notes.get(_TARGET, 70)))
+        try:
+            least = int(notes.get(_MIN, 1))
+            return cls(least, max(least, int(notes.get(_MAX, least))), int(notes.get(_TARGET, 70)))
+        except ValueError:
+            raise ClusterError(
+                f"The ServingRuntime '{template['metadata']['name']}' has an annotation of {_MIN}, {_MAX} and {_TARGET} that is no "
+                "whole number. Correct it."
+            ) from None
 
     @property
     def scaler(self) -> str:

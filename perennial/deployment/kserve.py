@@ -12,6 +12,7 @@ from perennial.deployment.reach import Reach
 from perennial.deployment.world import ByHand, Seen
 from perennial.errors import ClusterError, EndpointError
 from perennial.kube.api import MANAGER, Document, Kube
+from perennial.kube.routes import refused
 from perennial.serving.record import EndpointRecord
 from perennial.settings import Settings
 
@@ -137,7 +138,7 @@ class KServeWorld:
         if not weights:
             return moved
         route = self._kube.get(self._route_path)
-        ours = {d.service_of(name) for name in self._colours.names}
+        ours = {d.service_of(name) for name in (*self._colours.names, self._endpoint)}  # once, it was one InferenceService
         present = route["spec"].get("rules") or []
         wanted = d.rules(present, ours, weights)
         if present == wanted and d.owner_of(route, "spec", "rules") == MANAGER:
@@ -202,8 +203,8 @@ class KServeWorld:
         route = self._kube.find(self._route_path)
         if route is None:
             return "Traffic isn't split: the cluster has no HTTPRoute of the endpoint's name, so that a release gets all at once."
-        if not any(one["type"] == "Accepted" and one["status"] == "True" for one in _of_parents(route)):
-            return "Traffic isn't split: no gateway accepts the endpoint's HTTPRoute, so that a release gets all of it at once."
+        if why := refused(route):
+            return f"Traffic isn't split: no gateway takes the endpoint's HTTPRoute ({why}), so that a release gets all at once."
         return ""
 
     def _needed(self, path: str, kind: str) -> Document:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from perennial.kube.api import Document, Kube
+from perennial.kube.routes import condition, refused
 from perennial.operations.doctor.check import Check
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -73,7 +74,7 @@ def _said(endpoint: Endpoint, name: str) -> str:
 
 def _not_ready(colour: Document) -> str:
     """Return why a colour isn't ready, or nothing."""
-    ready = _condition(colour.get("status") or {}, "Ready")
+    ready = condition(colour.get("status") or {}, "Ready")
     if ready.get("status") == "True":
         return ""
     return str(ready.get("message") or ready.get("reason") or "KServe hasn't looked at it yet")
@@ -90,31 +91,15 @@ def _route(kube: Kube, endpoint: Endpoint, namespace: str) -> Check:
     if owners:
         sentence = f"It belongs to the InferenceService {owners[0]}, and KServe deletes the one with the other"
         return Check(what, "wrong", f"{sentence}: take the owner away first, as manifests/README.md says under Upgrading.")
-    if refused := _refused(route):
+    if why := refused(route):
         see = f"see 'kubectl -n {namespace} describe httproute {endpoint.name}'"
-        return Check(what, "wrong", f"No Gateway takes it: {refused}; {see}.")
+        return Check(what, "wrong", f"No Gateway takes it: {why}; {see}.")
     backends = list(chain.from_iterable(rule.get("backendRefs") or () for rule in route["spec"].get("rules") or ()))
     if endpoint.serving and not backends:
         return Check(what, "wrong", f"It sends requests nowhere, though {endpoint.serving} serves: {_RECONCILE}.")
     shares = ", ".join(f"{one['name'].removesuffix('-predictor')} {one.get('weight', 1)}" for one in backends)
     hosts = ", ".join(route["spec"].get("hostnames") or ("any host",))
     return Check(what, "ok", f"{hosts}: {f'weights {shares}' if shares else 'no release yet'}")
-
-
-def _refused(route: Document) -> str:
-    """Return why no Gateway takes a route, or nothing."""
-    told = {_parent(one["parentRef"], route): one for one in (route.get("status") or {}).get("parents") or ()}
-    for wanted in (_parent(one, route) for one in route["spec"].get("parentRefs") or ()):
-        accepted = _condition(told.get(wanted, {}), "Accepted")
-        if accepted.get("status") != "True":
-            nobody = f"nobody speaks for the Gateway {'/'.join(wanted)}; is it there?"
-            return str(accepted.get("message") or accepted.get("reason") or nobody)
-    return ""
-
-
-def _parent(reference: Document, route: Document) -> tuple[str, str]:
-    """Return namespace and name of the Gateway that a route, or its status, is about: the status of a former one may stay."""
-    return str(reference.get("namespace") or route["metadata"]["namespace"]), str(reference["name"])
 
 
 def _pods(kube: Kube, endpoint: Endpoint, namespace: str) -> Check:
@@ -139,10 +124,6 @@ def _pods(kube: Kube, endpoint: Endpoint, namespace: str) -> Check:
     if scales and all(_name(one) != f"{endpoint.serving}-predictor" for one in scalers):
         return Check(what, "wrong", f"{endpoint.serving} has no HorizontalPodAutoscaler and stays at {least}: {_RECONCILE}.")
     return Check(what, "ok", f"{wanted}; drained one at a time")
-
-
-def _condition(status: Document, kind: str) -> Document:
-    return next((one for one in status.get("conditions") or () if one["type"] == kind), {})
 
 
 def _labels(document: Document) -> dict[str, str]:
