@@ -48,8 +48,8 @@ class Scale:
             return cls(least, max(least, int(notes.get(_MAX, least))), int(notes.get(_TARGET, 70)))
         except ValueError:
             raise ClusterError(
-                f"The ServingRuntime '{template['metadata']['name']}' has an annotation of {_MIN}, {_MAX} and {_TARGET} that is no "
-                "whole number. Correct it."
+                f"One of the annotations {_MIN}, {_MAX} and {_TARGET} of the ServingRuntime "
+                f"'{template['metadata']['name']}' is no whole number. Correct it."
             ) from None
 
     @property

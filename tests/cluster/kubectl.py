@@ -55,7 +55,6 @@ def wait_ready(seconds: int = 300) -> None:
     for kind in ("statefulset", "deployment"):
         for found in objects(kind, "-n", NAMESPACE):
             kubectl("-n", NAMESPACE, "rollout", "status", f"{kind}/{found['metadata']['name']}", limit)
-    kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "pods", "--all", limit)
 
 
 def secret(namespace: str, name: str) -> dict[str, str]:
