@@ -11,6 +11,7 @@ import hmac
 import os
 import secrets
 import struct
+import threading
 import time
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ _BODY = struct.Struct(">I8s?")
 _SIGNATURE_BYTES = 20
 _KEY_BYTES = 32
 LONGEST = 128
+PATIENCE_S = 5.0
+RETRY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +39,27 @@ class Known:
 class PredictionIds:
     """Makes and checks the ids of one endpoint; ``trouble`` says why ids won't be known by others, "" where they will."""
 
-    def __init__(self, key: bytes, trouble: str = "") -> None:
-        self._key = key
-        self.trouble = trouble
+    def __init__(self, key: bytes) -> None:
+        self.trouble = ""
+        self._keys = [key]
+        self._tried = threading.Event()
 
     @classmethod
-    def open(cls, objects: Objects, endpoint: str) -> "PredictionIds":
-        """Take the endpoint's key, made if this is the first server; where the store refuses, one of this process's own."""
-        key = secrets.token_bytes(_KEY_BYTES)
-        try:
-            objects.create(key_of_ids(endpoint), key)
-            return cls(objects.get(key_of_ids(endpoint)))
-        except StoreError as error:
-            return cls(key, f"Prediction ids hold for this process alone: {error}")
+    def open(cls, objects: Objects, endpoint: str, patience_s: float = PATIENCE_S) -> "PredictionIds":
+        """Take the endpoint's key, made if this is the first server.
+
+        Where the store refuses, or doesn't answer in ``patience_s``, a key of this process's own does until it is there again.
+        """
+        ids = cls(secrets.token_bytes(_KEY_BYTES))
+        ids.trouble = f"Prediction ids hold for this process alone: {objects.url} doesn't answer yet."
+        threading.Thread(target=ids._take, args=(objects, key_of_ids(endpoint)), name="ids", daemon=True).start()
+        ids._tried.wait(patience_s)
+        return ids
 
     def new(self, task: str, *, kept: bool = False) -> str:
         """Return an id for an answer that is given now; ``kept`` says that the picture goes with the record of it."""
         body = _BODY.pack(int(time.time()), os.urandom(8), kept)
-        return f"{task}.{base64.urlsafe_b64encode(body + self._sign(task, body)).decode()}"
+        return f"{task}.{base64.urlsafe_b64encode(body + _signed(self._keys[0], task, body)).decode()}"
 
     def check(self, id: str) -> Known | None:
         """Return what the id says, or None where this endpoint never gave it."""
@@ -65,10 +71,28 @@ class PredictionIds:
         except (ValueError, binascii.Error):
             return None
         body, signature = data[: _BODY.size], data[_BODY.size :]
-        if len(body) != _BODY.size or not hmac.compare_digest(signature, self._sign(task, body)):
+        if len(body) != _BODY.size or not any(hmac.compare_digest(signature, _signed(key, task, body)) for key in self._keys):
             return None
         at, _, kept = _BODY.unpack(body)
         return Known(task, at, kept)
 
-    def _sign(self, task: str, body: bytes) -> bytes:
-        return hmac.digest(self._key, task.encode() + b"." + body, hashlib.sha256)[:_SIGNATURE_BYTES]
+    def _take(self, objects: Objects, name: str) -> None:
+        """Have the endpoint's key sign as soon as the store gives it; what this process's own key signed stays known here."""
+        (own,) = self._keys
+        while True:
+            try:
+                objects.create(name, own)
+                key = objects.get(name)
+            except StoreError as error:
+                self.trouble = f"Prediction ids hold for this process alone: {error}"
+                self._tried.set()
+                time.sleep(RETRY_S)
+            else:
+                self._keys = [key, own]
+                self.trouble = ""
+                self._tried.set()
+                return
+
+
+def _signed(key: bytes, task: str, body: bytes) -> bytes:
+    return hmac.digest(key, task.encode() + b"." + body, hashlib.sha256)[:_SIGNATURE_BYTES]

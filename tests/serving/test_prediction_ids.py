@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.catalog.objects import Objects
+from perennial.serving import prediction_ids
 from perennial.serving.prediction_ids import PredictionIds
+from tests.small_world import waited
 
 
 def test_another_replica_knows_an_id_and_what_it_says(tmp_path: Path) -> None:
@@ -36,8 +39,17 @@ def test_any_text_is_told_apart(text: str) -> None:
     assert PredictionIds(b"key").check(text) is None
 
 
-def test_where_the_store_refuses_ids_hold_for_this_process(tmp_path: Path) -> None:
+def test_while_the_store_refuses_ids_hold_for_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction_ids, "RETRY_S", 0.05)
     (tmp_path / "segments").write_text("in the way")
     ids = PredictionIds.open(Objects.open(tmp_path.as_uri()), "regions")
-    assert ids.check(ids.new("regions")) is not None
+    alone = ids.new("regions")
+    assert ids.check(alone) is not None
     assert "this process alone" in ids.trouble
+    other = PredictionIds.open(Objects.open((tmp_path / "other").as_uri()), "regions")
+    assert other.check(alone) is None
+    (tmp_path / "segments").unlink()
+    waited(lambda: ids.trouble, lambda trouble: not trouble)
+    replica = PredictionIds.open(Objects.open(tmp_path.as_uri()), "regions")
+    assert replica.check(ids.new("regions")) is not None
+    assert ids.check(alone) is not None
