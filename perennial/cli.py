@@ -166,7 +166,7 @@ def fetch(
     fetched = fetch_release(Settings.load().store_url, endpoint, release)
     backbones = f"{len(fetched.backbones)} backbone{'s' if len(fetched.backbones) != 1 else ''}"
     where = f"{fetched.folder}, {fetched.bytes / 1e6:.1f} MB"
-    console.print(f"{endpoint}: release {release[:12]} and {backbones} are here ({where}).", markup=False)
+    console.print(f"{endpoint}: release {release[:12]} and {backbones} are here ({where}).", markup=False, soft_wrap=True)
 
 
 @app.command()

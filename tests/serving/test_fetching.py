@@ -73,7 +73,7 @@ def test_a_fetched_release_is_served_and_verified_while_the_store_is_away(world:
     with bucket(world.settings.home / "store") as address:
         done = perennial("fetch", "--endpoint", "colours", "--release", release, AWS_ENDPOINT_URL=address, PERENNIAL_STORE=STORE)
         assert done.returncode == 0, done.stderr
-        assert f"colours: release {release[:12]} and 1 backbone are here ({away}" in done.stderr.replace("\n", "")
+        assert f"colours: release {release[:12]} and 1 backbone are here ({away}" in done.stderr
     with pinned(away / "other", release, STORE) as (url, _):
         facts = report(url)
         assert facts is not None
