@@ -44,7 +44,7 @@ def test_catalog_registry_and_endpoint_agree(installed: Installation, runs: list
     assert len(images) == len(set(images)) > 2000
     assert not installed.catalog.without_embedding(versions[-1].backbone, images)
     picture = installed.catalog.pixels(images[0])
-    with k.forwarded(k.NAMESPACE, "demo-predictor", 80) as url:
+    with k.forwarded(k.NAMESPACE, "demo", 80) as url:
 
         def ask() -> str:
             answer = httpx.post(f"{url}/v1/models/demo:predict", content=picture, headers={"content-type": "image/jpeg"})
