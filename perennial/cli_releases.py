@@ -7,7 +7,7 @@ import typer
 
 from perennial.catalog.objects import Objects
 from perennial.cli_tasks import Json, load, open_catalog, with_state
-from perennial.errors import EndpointError
+from perennial.errors import EndpointError, ReleaseRejected
 from perennial.settings import Settings
 from perennial.terminal import RunView, console, show, show_json
 
@@ -76,7 +76,9 @@ def rollback(
         facts = asdict(deployed)
     if as_json:
         show_json(facts)
-    else:
+    if facts["outcome"] == "rolled_back":
+        raise ReleaseRejected(str(facts["sentence"]))
+    if not as_json:
         console.print(str(facts["sentence"]), markup=False)
 
 
@@ -88,18 +90,20 @@ def reconcile(
     from perennial.operations.endpoints import reconcile_all
 
     settings = Settings.load() if endpoint else with_state()
-    told = []
-    with RunView() as view:
-        for name, sentence in reconcile_all(
-            settings,
-            [endpoint] if endpoint else [],
-            lambda done, total: view("deploy", "progress", f"{done} of {total}"),
-        ):
-            told.append({"endpoint": name, "sentence": sentence})
-    if as_json:
-        show_json(told)
-        return
-    for one in told:
-        console.print(one["sentence"], markup=False)
-    if not told:
+    told: list[dict[str, str]] = []
+    try:
+        with RunView() as view:
+            for name, sentence in reconcile_all(
+                settings,
+                [endpoint] if endpoint else [],
+                lambda done, total: view("deploy", "progress", f"{done} of {total}"),
+            ):
+                told.append({"endpoint": name, "sentence": sentence})
+    finally:
+        if as_json:
+            show_json(told)
+        else:
+            for one in told:
+                console.print(one["sentence"], markup=False)
+    if not told and not as_json:
         console.print("Nothing to do.", markup=False)

@@ -81,7 +81,7 @@ class Kube:
 
     def patch(self, path: str, document: Document) -> Document:
         """Merge a document into what lies at a path and return the outcome; raises as :meth:`get`."""
-        return dict(json.loads(self._call("PATCH", path, {}, document, _MERGE)))
+        return dict(json.loads(self._call("PATCH", path, {"fieldManager": MANAGER}, document, _MERGE)))
 
     def apply(self, path: str, document: Document) -> Document:
         """Apply a document on the server, as our field manager, and return the outcome; raises as :meth:`get`."""

@@ -6,7 +6,7 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.deployment.reconcile import reconcile
 from perennial.deployment.states import Progress
-from perennial.errors import LeaseHeld
+from perennial.errors import ClusterError, ClusterUnavailable, LeaseHeld
 from perennial.operations.definitions import present
 from perennial.operations.runs import reopen
 from perennial.registry import Registry
@@ -21,21 +21,31 @@ def known_endpoints(objects: Objects) -> list[str]:
 def reconcile_all(settings: Settings, names: list[str], progress: Progress) -> Iterator[tuple[str, str]]:
     """Reconcile these endpoints, or all, and yield what was done as endpoint and sentence.
 
+    An endpoint that can't be looked after doesn't keep the others from it.
+
     Raises:
-        ClusterError: an endpoint is on a cluster, and that is away or lacks what the manifests make.
+        ClusterError: the cluster is away; or, at the end, it lacks what the manifests make for an endpoint.
         StoreError, RegistryError: store or registry can't be read or written.
     """
     objects = Objects.open(settings.store_url)
     catalog, registry = Catalog.open(objects), Registry(settings.mlflow_uri)
+    troubles = []
     for name in names or known_endpoints(objects):
         try:
             done = reconcile(
                 name, catalog, registry, settings, lambda task: present(task, objects, settings.tasks), progress=progress
             )
         except LeaseHeld:
-            yield name, "is being deployed to; left alone"
+            yield name, f"{name} is being deployed to and was left alone."
+            continue
+        except ClusterUnavailable:
+            raise
+        except ClusterError as error:
+            troubles.append(str(error))
             continue
         for task in done.superseded:
             reopen(objects, task, "queued")
         for sentence in done.sentences:
             yield name, sentence
+    if troubles:
+        raise ClusterError(" ".join(troubles))
