@@ -17,6 +17,7 @@ _FINAL = frozenset(
     {"CrashLoopBackOff", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
 )
 _POLL_S = 1.0
+_LAST_S = 30.0
 
 
 class Colours:
@@ -66,10 +67,18 @@ class Colours:
         return places
 
     def apply(self, name: str, release: str, run: str, template: Document, *, replicas: tuple[int, int], stopped: bool) -> None:
-        """Bring a colour to a release; its pods are replaced where it held another one."""
+        """Bring a colour to a release.
+
+        Where it held another one, that one's pods go first: its Service would lead to both for a while.
+
+        Raises:
+            ReleaseRejected: those pods stay, or the release's runtime is gone.
+        """
         present = self._kube.find(self._service(name))
         notes = (present or {}).get("metadata", {}).get("annotations") or {}
         stays = notes.get(d.RELEASE) == release
+        if present and not stays:
+            self._empty(name)
         scale = d.Scale.of(template)
         file = self._file(release)
         about = (present or {}).get("metadata", {}).get("labels") or {}
@@ -182,6 +191,15 @@ class Colours:
                 "count": 1,
             },
         )
+
+    def _empty(self, name: str) -> None:
+        self.stop(name, True)
+        selector = f"serving.kserve.io/inferenceservice={name}"
+        deadline = time.monotonic() + d.GRACE_S + _LAST_S
+        while self._kube.items(f"/api/v1/namespaces/{self._namespace}/pods", labelSelector=selector):
+            if time.monotonic() > deadline:
+                raise ReleaseRejected(f"The pods of the release that {name} held before don't end")
+            time.sleep(_POLL_S)
 
     def _runtime(self, name: str, template: Document) -> Document:
         """Return the runtime of a release, made where the template still gives it.

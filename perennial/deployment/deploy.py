@@ -87,7 +87,7 @@ def promote(endpoint: HeldEndpoint, task: Task, version: Version, champion: str 
     if reason:
         registry.tag(task.name, version.number, {OUTCOME: "rolled_back", REASON: reason})
         registry.unpoint(task.name, "challenger")
-        sentence = f"Version {version.number} of {task.name} was taken back: {reason}. What served before serves on."
+        sentence = f"Version {version.number} of {task.name} was taken back: {reason.rstrip('.')}. What served before serves on."
         return Deployed("rolled_back", version.number, release, reason, sentence)
     endpoint.point(task.name, version, "promoted")
     registry.unpoint(task.name, "challenger")
@@ -128,7 +128,7 @@ def rollback(
         release = _release(endpoint, task, target, record)
         refused = endpoint.advance(release, task.release, progress)
         if refused:
-            sentence = f"Version {target.number} of {task.name} can't serve: {refused}. Nothing was changed."
+            sentence = f"Version {target.number} of {task.name} can't serve: {refused.rstrip('.')}. Nothing was changed."
             return Deployed("rolled_back", target.number, release, refused, sentence)
         endpoint.point(task.name, target, "promoted")
         if serving and serving.number != target.number:
