@@ -102,7 +102,8 @@ class HeldEndpoint:
 
         def change(record: EndpointRecord) -> EndpointRecord:
             places = {"stable": record.previous, "previous": record.stable, "retired": False}
-            return record.model_copy(update=places).noted(str(record.previous), "flipped", self.book.run, reason)
+            left = record.model_copy(update=places).noted(str(record.stable), "rolled_back", self.book.run, reason)
+            return left.noted(str(record.previous), "flipped", self.book.run, reason)
 
         record = self.book.change(change)
         self.world.apply(record)

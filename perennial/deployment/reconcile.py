@@ -19,6 +19,8 @@ from perennial.task import ReleaseSpec, Task
 ABANDONED_S = 900.0
 """A canary that nobody has moved for so long isn't the work of a run that will be tried again."""
 
+_ENDS = ("stable", "flipped", "rolled_back")
+
 Definitions = Callable[[str], Task]
 """Gives the present definition of a task."""
 
@@ -133,15 +135,15 @@ def _retire(held: HeldEndpoint) -> str:
 
 
 def _new_code(held: HeldEndpoint, rules: ReleaseSpec, progress: Progress) -> Iterator[str]:
-    """Release the same models on new server code, unless that was tried and taken back."""
+    """Release the same models on new server code, unless that was taken back, by its proof or by an operator."""
     record = held.book.read()
     served = held.served(record.stable)
     if not served or read_release(held.catalog.objects, held.name, str(record.stable))[1].code == held.world.code:
         return
     release = held.release_of(served)
-    refused = next((event for event in record.history if event.release == release and event.state == "rolled_back"), None)
-    if refused:
-        yield f"{held.name} stays on its server's code: {held.world.code} was taken back: {refused.reason.rstrip('.')}."
+    ended = next((event for event in reversed(record.history) if event.release == release and event.state in _ENDS), None)
+    if ended and ended.state == "rolled_back":
+        yield f"{held.name} stays on its server's code: {held.world.code} was taken back: {ended.reason.rstrip('.')}."
         return
     reason = held.advance(release, rules, progress)
     if reason:
