@@ -7,76 +7,15 @@ import threading
 import time
 from typing import Any
 
-import httpx
 import pytest
 
 from perennial.catalog.folding import fold
-from perennial.deployment.deploy import Deployed, deploy, rollback
+from perennial.deployment.deploy import Deployed, rollback
 from perennial.deployment.releases import list_releases
 from perennial.errors import RegistryError
 from perennial.serving.record import read_record
-from perennial.serving.releases import ReleaseFile
-from tests.small_world import World, picture, server
-
-RED = picture("red", 1)
-
-
-def go(world: World, number: int, champion: int | None, run: str = "run") -> Deployed:
-    """Deploy the model of that number against another one, counted from 1."""
-    judged_against = None if champion is None else world.models[champion - 1]
-    return deploy(
-        world.task,
-        world.catalog,
-        world.registry,
-        world.settings,
-        world.models[number - 1],
-        judged_against,
-        run_id=f"{run}-{number}",
-    )
-
-
-def champion_of(world: World) -> str | None:
-    champion = world.registry.champion("colours")
-    return champion.digest if champion else None
-
-
-def served_model(world: World, release: str | None) -> str:
-    file = world.objects.get(f"releases/colours/{release}/release.json")
-    return ReleaseFile.model_validate_json(file).tasks["colours"].model
-
-
-def assert_settled(world: World, model: str) -> None:
-    """The alias, the endpoint record and the release agree, and nothing is under way."""
-    record = read_record(world.objects, "colours")
-    assert champion_of(world) == model
-    assert served_model(world, record.stable) == model
-    assert (record.canary, record.state, record.share) == (None, None, 0)
-
-
-class Traffic:
-    """A client that asks all the time and keeps every status and release."""
-
-    def __init__(self, url: str) -> None:
-        self.seen: list[tuple[int, str]] = []
-        self._url = url
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
-
-    def __enter__(self) -> "Traffic":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _ask(self) -> None:
-        with httpx.Client(timeout=30) as client:
-            while not self._ended.is_set():
-                answer = client.post(f"{self._url}/v1/models/colours:predict", content=RED)
-                found = answer.json()["predictions"][0] if answer.is_success else {}
-                self.seen.append((answer.status_code, found.get("release", "")))
-                time.sleep(0.005)
+from tests.deployment.acts import Traffic, assert_settled, champion_of, go
+from tests.small_world import World, server
 
 
 def test_promoted_refused_superseded_and_rolled_back_without_a_lost_request(world: World) -> None:
@@ -168,7 +107,7 @@ from pathlib import Path
 from perennial.catalog.folding import fold
 from perennial.catalog.objects import Objects
 from tests.small_world import World, settings_in
-import tests.deployment.test_deploy as here
+import tests.deployment.acts as acts
 from perennial.task import Task
 
 point, home, document, models = sys.argv[1:]
@@ -179,7 +118,7 @@ from perennial.deployment import endpoints, rollout
 owner, _, name = point.partition(".")
 setattr({"HeldEndpoint": endpoints.HeldEndpoint, "Rollout": rollout.Rollout}[owner], name, die)
 world = World(settings_in(Path(home)), Task.model_validate_json(document), tuple(models.split()))
-here.go(world, 2, 1)
+acts.go(world, 2, 1)
 """
 
 
