@@ -105,12 +105,11 @@ def tend(endpoint: HeldEndpoint, task: Task, hold: Hold, progress: Progress = si
     """Look after an A/B: end it when its time has come or its canary went wrong; return how it ended, or None."""
     record = endpoint.book.read()
     if record.canary is None:
-        endpoint.book.change(lambda now: now.model_copy(update={"hold": None}))
-        return None
+        return _finish(endpoint, task, hold, record)
     trouble = _trouble(endpoint, task, record)
     if trouble:
         Rollout(endpoint.book, endpoint.world, record.canary, task.release).roll_back(trouble)
-        return _refused(endpoint, task, hold.challenger, record.canary, trouble)
+        return _over(endpoint, _refused(endpoint, task, hold.challenger, record.canary, trouble))
     over = hold.until is not None and datetime.now(UTC) >= hold.until
     if not over and hold.answers is not None:
         over = enough(figures(endpoint.catalog, hold), hold.answers)
@@ -119,18 +118,17 @@ def tend(endpoint: HeldEndpoint, task: Task, hold: Hold, progress: Progress = si
 
 def decide(endpoint: HeldEndpoint, task: Task, hold: Hold, progress: Progress = silent) -> Deployed:
     """End an A/B: the challenger goes on as any promotion where it is the better one, else it is taken away."""
-    canary = str(endpoint.book.read().canary)
+    record = endpoint.book.read()
+    if record.canary is None:
+        return _finish(endpoint, task, hold, record)
     better, why = winner(*figures(endpoint.catalog, hold), task.release.confidence)
     if better != hold.challenger:
-        Rollout(endpoint.book, endpoint.world, canary, task.release).roll_back(why)
-        return _refused(endpoint, task, hold.challenger, canary, why)
-    reason = endpoint.advance(canary, task.release, progress)
+        Rollout(endpoint.book, endpoint.world, record.canary, task.release).roll_back(why)
+        return _over(endpoint, _refused(endpoint, task, hold.challenger, record.canary, why))
+    reason = endpoint.advance(record.canary, task.release, progress)
     if reason:
-        return _refused(endpoint, task, hold.challenger, canary, reason)
-    endpoint.point(task.name, endpoint.registry.version(task.name, better), "promoted")
-    endpoint.registry.unpoint(task.name, "challenger")
-    sentence = f"Version {better} of {task.name} serves: {why}"
-    return Deployed("promoted", better, canary, why, sentence)
+        return _over(endpoint, _refused(endpoint, task, hold.challenger, record.canary, reason))
+    return _over(endpoint, _promoted(endpoint, task, better, record.canary, why))
 
 
 def figures(catalog: Catalog, hold: Hold) -> tuple[VersionFigures, VersionFigures]:
@@ -152,11 +150,40 @@ def _trouble(endpoint: HeldEndpoint, task: Task, record: EndpointRecord) -> str:
     return ""
 
 
+def _finish(endpoint: HeldEndpoint, task: Task, hold: Hold, record: EndpointRecord) -> Deployed:
+    """Do what a killed run left of the end of an A/B: the alias moves last, and then nothing is held any more."""
+    served = endpoint.served(record.stable).get(task.name)
+    if served and served.version == hold.challenger:
+        why = "an A/B whose run was killed before it said so has shown that it is better."
+        return _over(endpoint, _promoted(endpoint, task, hold.challenger, str(record.stable), why))
+    ended = record.last("rolled_back")
+    release, why = (ended.release, ended.reason) if ended else ("", "its canary is gone")
+    return _over(endpoint, _refused(endpoint, task, hold.challenger, release, why))
+
+
+def _over(endpoint: HeldEndpoint, deployed: Deployed) -> Deployed:
+    endpoint.book.change(lambda record: record.model_copy(update={"hold": None}))
+    return deployed
+
+
+def _promoted(endpoint: HeldEndpoint, task: Task, version: int, release: str, why: str) -> Deployed:
+    endpoint.point(task.name, endpoint.registry.version(task.name, version), "promoted")
+    _unpoint(endpoint, task, version)
+    return Deployed("promoted", version, release, why, f"Version {version} of {task.name} serves: {why}")
+
+
 def _refused(endpoint: HeldEndpoint, task: Task, version: int, release: str, reason: str) -> Deployed:
     endpoint.registry.tag(task.name, version, {OUTCOME: "rolled_back", REASON: reason})
-    endpoint.registry.unpoint(task.name, "challenger")
+    _unpoint(endpoint, task, version)
     sentence = f"Version {version} of {task.name} was taken back: {reason.rstrip('.')}. What served before serves on."
     return Deployed("rolled_back", version, release, reason, sentence)
+
+
+def _unpoint(endpoint: HeldEndpoint, task: Task, version: int) -> None:
+    """Take the challenger's alias away, unless it is a promotion's that waits by now."""
+    challenger = endpoint.registry.aliased(task.name, "challenger")
+    if challenger and challenger.number == version:
+        endpoint.registry.unpoint(task.name, "challenger")
 
 
 def _ends(hold: Hold) -> str:

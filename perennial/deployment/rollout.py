@@ -124,7 +124,6 @@ class Rollout:
                 "share": 0,
                 "previous": record.stable,
                 "retired": False,
-                "hold": None,
             }
             return record.model_copy(update=promoted).noted(self._release, "stable", self._book.run)
 
@@ -135,7 +134,7 @@ class Rollout:
         """Take the canary away and keep the reason."""
 
         def change(record: EndpointRecord) -> EndpointRecord:
-            gone = {"canary": None, "state": None, "share": 0, "hold": None} if record.canary == self._release else {}
+            gone = {"canary": None, "state": None, "share": 0} if record.canary == self._release else {}
             return record.model_copy(update=gone).noted(self._release, "rolled_back", self._book.run, reason)
 
         record = self._book.change(change)
