@@ -6,7 +6,7 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.deployment.reconcile import reconcile
 from perennial.deployment.states import Progress
-from perennial.errors import ClusterError, ClusterUnavailable, LeaseHeld
+from perennial.errors import ClusterError, ClusterUnavailable, EndpointError, LeaseHeld
 from perennial.operations.definitions import present
 from perennial.operations.runs import reopen
 from perennial.registry import Registry
@@ -24,13 +24,17 @@ def reconcile_all(settings: Settings, names: list[str], progress: Progress) -> I
     An endpoint that can't be looked after doesn't keep the others from it.
 
     Raises:
+        EndpointError: there never was a release on one of these names.
         ClusterError: the cluster is away; or, at the end, it lacks what the manifests make for an endpoint.
         StoreError, RegistryError: store or registry can't be read or written.
     """
     objects = Objects.open(settings.store_url)
     catalog, registry = Catalog.open(objects), Registry(settings.mlflow_uri)
-    troubles = []
-    for name in names or known_endpoints(objects):
+    known, troubles = known_endpoints(objects), []
+    for name in names:
+        if name not in known:
+            raise EndpointError(f"There is no endpoint '{name}' with a release. Known here: {', '.join(known) or 'none'}.")
+    for name in names or known:
         try:
             done = reconcile(
                 name, catalog, registry, settings, lambda task: present(task, objects, settings.tasks), progress=progress
