@@ -165,8 +165,10 @@ def _settled(endpoint: HeldEndpoint, task: Task, serving: Version | None, wanted
     known = (serving.digest if serving else None, wanted.digest)
     if serving is None or record.stable is None or model_of(record.stable) in known:
         return record
-    if model_of(record.previous) != serving.digest:
+    moved = record.last("stable", "flipped")
+    if model_of(record.previous) != serving.digest or (moved and moved.state == "flipped"):
         return record
+    endpoint.prepare(str(record.previous))
 
     def undo(record: EndpointRecord) -> EndpointRecord:
         undone = record.noted(str(record.stable), "undone", endpoint.book.run, "its run ended before the alias moved")

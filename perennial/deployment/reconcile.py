@@ -140,6 +140,10 @@ def _new_code(held: HeldEndpoint, rules: ReleaseSpec, progress: Progress) -> Ite
     served = held.served(record.stable)
     if not served or read_release(held.catalog.objects, held.name, str(record.stable))[1].code == held.world.code:
         return
+    late = [task for task, one in served.items() if (champion := held.registry.champion(task)) and champion.digest != one.model]
+    if late:
+        yield f"{held.name} waits with its server's new code for the next run of {late[0]}: the last one was killed at its end."
+        return
     release = held.release_of(served)
     ended = next((event for event in reversed(record.history) if event.release == release and event.state in _ENDS), None)
     if ended and ended.state == "rolled_back":
