@@ -213,6 +213,49 @@ def test_new_code_that_was_taken_back_is_not_tried_again(world: World, monkeypat
     assert code_of(world, record_of(world).stable) == "99.0"
 
 
+def test_new_code_waits_where_a_promotion_was_killed_before_the_alias_moved(
+    second: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second.registry.point("colours", "champion", 1)
+    age(second, BAKED_S)
+    assert record_of(second).stable != record_of(second).previous
+    monkeypatch.setattr(LocalWorld, "code", "99.0")
+    retired, waits = tidy(second).sentences
+    assert "scaled down" in retired
+    assert waits.startswith("colours waits with its server's new code for the next run of colours")
+    assert go(second, 3, 1).outcome == "promoted"
+    record = record_of(second)
+    assert (code_of(second, record.stable), record.retired) == ("99.0", False)
+    assert "its run ended before the alias moved" in [event.reason for event in record.history]
+    assert_settled(second, second.models[2])
+
+
+def test_a_task_that_went_with_the_way_back_comes_again_by_its_own_run(world: World) -> None:
+    first = record_of(world)
+    shades = world.task.model_copy(update={"name": "shades", "endpoint": "colours"})
+    backbone = world.registry.version("colours", 1).backbone
+    models: list[str] = []
+    for batch in (91, 92):
+        images = add_batch(world.catalog, "shades", batch)
+        embed_missing(world.catalog, Backbone.load(world.objects, backbone, 1), images)
+        trained = update(shades, world.catalog, backbone, models[-1] if models else None)
+        assert trained is not None
+        models.append(trained.digest)
+
+    def learn(number: int, champion: str | None) -> str:
+        model = models[number - 1]
+        return deploy(shades, world.catalog, world.registry, world.settings, model, champion, run_id=f"shades-{number}").outcome
+
+    assert learn(1, None) == "promoted"
+    assert go_back(world) == "colours serves colours v1 again: it looked wrong."
+    assert record_of(world).stable == first.stable
+    assert learn(2, models[0]) == "promoted"
+    record = record_of(world)
+    assert record.last("undone") is None
+    assert record.previous == first.stable
+    assert_settled(world, world.models[0])
+
+
 def test_another_deployment_takes_over_what_was_killed_on_the_way_back(second: World) -> None:
     """The record went back, the alias didn't: the next deployment is judged against what serves."""
     record = record_of(second)
