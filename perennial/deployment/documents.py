@@ -241,7 +241,8 @@ def rules(present: list[Document], ours: set[str], weights: Mapping[str, int]) -
     """
 
     def is_ours(rule: Document) -> bool:
-        return all(one["name"] in ours for one in rule.get("backendRefs") or ())
+        backs = rule.get("backendRefs") or ()
+        return all(one["name"] in ours for one in backs) and bool(backs or not rule.get("filters"))
 
     changed = [{**rule, "backendRefs": backends(weights)} if is_ours(rule) else rule for rule in present]
     if any(is_ours(rule) for rule in present):

@@ -66,7 +66,7 @@ class HeldEndpoint:
         """Move a task's alias: the last act, refused once the lease is lost."""
         self.book.check()
         self.registry.point(task, "champion", version.number)
-        self.registry.tag(task, version.number, {OUTCOME: outcome})
+        self.registry.tag(task, version.number, {OUTCOME: outcome, REASON: ""})
         self.book.check()
 
     def settle(self) -> EndpointRecord:

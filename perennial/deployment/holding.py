@@ -139,9 +139,10 @@ def figures(catalog: Catalog, hold: Hold) -> tuple[VersionFigures, VersionFigure
 
 def _trouble(endpoint: HeldEndpoint, task: Task, record: EndpointRecord) -> str:
     canary, stable = str(record.canary), str(record.stable)
-    seen = endpoint.world.look(canary)
-    if not seen.ready:
-        return f"It went away at {record.share} % of the traffic: {seen.trouble or 'its server ended'}"
+    try:
+        endpoint.prepare(canary)  # a pod that was just moved to another node comes back
+    except EndpointError as error:
+        return f"It went away at {record.share} % of the traffic: {error}"
     counts = [since(endpoint.world.counts(release), {}) for release in (canary, stable)]
     try:
         judge(counts[0], counts[1], endpoint.world.bounds, task.release)

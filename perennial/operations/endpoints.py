@@ -6,7 +6,7 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.deployment.reconcile import reconcile
 from perennial.deployment.states import Progress
-from perennial.errors import ClusterError, ClusterUnavailable, EndpointError, LeaseHeld
+from perennial.errors import ClusterUnavailable, EndpointError, LeaseHeld, PerennialError, RegistryError, StoreError
 from perennial.operations.definitions import present
 from perennial.operations.runs import reopen
 from perennial.registry import Registry
@@ -24,8 +24,8 @@ def reconcile_all(settings: Settings, names: list[str], progress: Progress) -> I
     An endpoint that can't be looked after doesn't keep the others from it.
 
     Raises:
-        EndpointError: there never was a release on one of these names.
-        ClusterError: the cluster is away; or, at the end, it lacks what the manifests make for an endpoint.
+        EndpointError: there never was a release on one of these names; or, at the end, what was wrong with some endpoints.
+        ClusterError: the cluster is away.
         StoreError, RegistryError: store or registry can't be read or written.
     """
     objects = Objects.open(settings.store_url)
@@ -42,9 +42,9 @@ def reconcile_all(settings: Settings, names: list[str], progress: Progress) -> I
         except LeaseHeld:
             yield name, f"{name} is being deployed to and was left alone."
             continue
-        except ClusterUnavailable:
+        except (ClusterUnavailable, StoreError, RegistryError):
             raise
-        except ClusterError as error:
+        except PerennialError as error:
             troubles.append(str(error))
             continue
         for task in done.superseded:
@@ -52,4 +52,4 @@ def reconcile_all(settings: Settings, names: list[str], progress: Progress) -> I
         for sentence in done.sentences:
             yield name, sentence
     if troubles:
-        raise ClusterError(" ".join(troubles))
+        raise EndpointError(" ".join(troubles))

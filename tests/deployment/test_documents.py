@@ -105,6 +105,11 @@ def test_foreign_rules_of_a_route_stay() -> None:
     assert d.rules([own], ours, weights) == [own]
 
 
+def test_a_rule_that_redirects_stays() -> None:
+    redirect = {"matches": [{"path": {"value": "/old"}}], "filters": [{"type": "RequestRedirect"}]}
+    assert d.rules([redirect], {"demo-a-predictor"}, {"demo-a-predictor": 100})[0] == redirect
+
+
 def test_the_rule_that_the_cluster_writes_by_itself_becomes_ours() -> None:
     default = {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}
     weights = {"demo-a-predictor": 100}
