@@ -19,7 +19,7 @@ def test_a_fault_takes_a_release_back(served: Served, name: str) -> None:
     stable = e.wait_role(ENDPOINT, "stable")
     canary = f"{ENDPOINT}-b" if stable == f"{ENDPOINT}-a" else f"{ENDPOINT}-a"
     fault, before = fault_of(name, canary), untouched(served, stable)
-    with broken(ENDPOINT, name), served.load() as load, e.Timeline(ENDPOINT) as seen:
+    with broken(ENDPOINT, name), served.load(part=0.25) as load, e.Timeline(ENDPOINT) as seen:
         deployed = served.offer(other, ready_s=fault.ready_s)
         ended = time.time()
     late = ended - fault.known_at(seen)
@@ -62,7 +62,7 @@ def test_a_run_says_why_its_release_was_taken_back(served: Served) -> None:
 def test_new_server_code_that_is_wrong(served: Served) -> None:
     """No version is concerned: the reason stands in the history, in an Event, and is what the command says."""
     before = e.release_record(served.installed, ENDPOINT).stable
-    with broken(ENDPOINT, "errors"), served.load() as load, e.Timeline(ENDPOINT) as seen:
+    with broken(ENDPOINT, "errors"), served.load(part=0.25) as load, e.Timeline(ENDPOINT) as seen:
         said = served.command("perennial", "reconcile", "--endpoint", ENDPOINT, code=None)
     put_down("new server code that is wrong", said, load=load)
     record = e.release_record(served.installed, ENDPOINT)

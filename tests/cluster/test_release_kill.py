@@ -15,7 +15,7 @@ def test_killed_after_each_change(served: Served) -> None:
     """Two versions take turns; each turn one more change is made before the kill, until the deployer ends by itself."""
     champion, other = served.settled()
     told = []
-    with served.load() as load:
+    with served.load(part=0.25) as load:  # a server starts and ends all the while, on the same cores
         for changes in itertools.count(1):
             assert changes < MOST
             task = str(served.task(**QUICK))
@@ -37,7 +37,7 @@ def test_a_flip_killed_after_each_change(served: Served) -> None:
     """Reconciling takes it to its end, or the endpoint is as it was."""
     champion, other = served.settled()
     arguments = ("perennial", "rollback", "--endpoint", ENDPOINT)
-    with served.load() as load:
+    with served.load(part=0.25) as load:  # a server starts and ends all the while, on the same cores
         for changes in itertools.count(1):
             assert changes < MOST
             first = served.command(*arguments, kill_after=changes, code=None)
