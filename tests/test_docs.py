@@ -18,6 +18,7 @@ from perennial.task import (
     FolderSource,
     GateSpec,
     LearnerSpec,
+    ReleaseSpec,
     Task,
 )
 
@@ -32,7 +33,7 @@ def test_settings(setting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Task, BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ArchDailySource, DemoSource, FolderSource]
+    "model", [Task, BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ReleaseSpec, ArchDailySource, DemoSource, FolderSource]
 )
 def test_task_keys(model: type[BaseModel]) -> None:
     missing = [key for key in model.model_fields if not re.search(rf"\b{key}:", REFERENCE)]
@@ -40,9 +41,10 @@ def test_task_keys(model: type[BaseModel]) -> None:
 
 
 def test_defaults_in_the_reference_are_the_real_ones() -> None:
-    for model in (BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec):
+    for model in (BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ReleaseSpec):
         for key, field in model.model_fields.items():
-            assert re.search(rf"^  {key}: {re.escape(str(field.default))}(\s|$)", REFERENCE, re.MULTILINE), (key, field.default)
+            default = str(list(field.default) if isinstance(field.default, tuple) else field.default)
+            assert re.search(rf"^  {key}: {re.escape(default)}(\s|$)", REFERENCE, re.MULTILINE), (key, default)
 
 
 def test_commands() -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from perennial.catalog.objects import Objects
@@ -11,7 +12,7 @@ from perennial.deployment.figures import Figures, from_report
 from perennial.deployment.reach import Reach
 from perennial.deployment.world import ByHand, Seen
 from perennial.errors import ClusterError, EndpointError
-from perennial.kube.api import MANAGER, Document, Kube
+from perennial.kube.api import MANAGER, Document, Kube, Refused
 from perennial.kube.routes import refused
 from perennial.serving.record import EndpointRecord
 from perennial.settings import Settings
@@ -120,9 +121,10 @@ class KServeWorld:
         return ByHand(str(who), {holding.get(name, ""): round(100 * weight / total) for name, weight in weights.items()})
 
     def tell(self, release: str, what: str, sentence: str, *, bad: bool = False) -> None:
-        """Leave an Event on the InferenceService that holds the release."""
+        """Leave an Event on the InferenceService that holds the release, where that may be done."""
         if name := self._place(release):
-            self._colours.event(name, what, sentence, bad=bad)
+            with suppress(Refused):
+                self._colours.event(name, what, sentence, bad=bad)
 
     def _route(self, record: EndpointRecord, places: dict[str, str]) -> bool:
         """Set the traffic; returns whether anything changed."""

@@ -137,9 +137,8 @@ class Rollout:
             gone = {"canary": None, "state": None, "share": 0} if record.canary == self._release else {}
             return record.model_copy(update=gone).noted(self._release, "rolled_back", self._book.run, reason)
 
-        record = self._book.change(change)
+        self._world.apply(self._book.change(change))
         self._world.tell(self._release, "RolledBack", reason, bad=True)
-        self._world.apply(record)
 
     def _shares(self, record: EndpointRecord) -> list[int]:
         """Return the shares that are still to be watched; of a killed deployment the present one is watched anew."""
