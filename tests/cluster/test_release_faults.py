@@ -33,8 +33,8 @@ def test_a_fault_takes_a_release_back(served: Served, name: str) -> None:
 
     assert untouched(served, stable) == before
     assert (served.stand().champion, served.stand().traffic) == (champion, {champion: 100})
-    begin, end = seen.split() if fault.costs else (0, 0)
-    assert [answer for answer in load.failed if not begin <= answer.at <= end] == []
+    begin, end = seen.split()
+    assert [answer for answer in load.failed if not (fault.costs and begin <= answer.at <= end)] == []
     assert {answer.version for answer in load.between(end + 1, time.time())} <= {str(champion)}
 
 
