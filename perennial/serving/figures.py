@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""Upper bounds of the latency's buckets; one more, at the end, is for the rest. The default limit of a release, 2 s, is one of them."""
+"""Upper bounds of the latency's buckets; one more, at the end, is for the rest. A release's default limit, 2 s, is one."""
 
 
 @dataclass
