@@ -39,7 +39,7 @@ def test_what_people_correct_is_learnt_and_counted(tmp_path: Path) -> None:
     bench("init", "walls", "--from-folder", "walls")
     bench.small_backbone("walls")
     task = tmp_path / "tasks" / "walls.yaml"
-    task.write_text(f"keep_pictures: true\n{task.read_text()}")
+    task.write_text(f"keep_pictures: true\nrelease: {{watch_s: 1}}\n{task.read_text()}")
     assert bench.json("run", "walls")["outcome"] == "promoted"
     token = bench("feedback", "token", "ana").strip()
     server = bench.start(sys.executable, "-m", "perennial", "serve", "walls")

@@ -32,7 +32,7 @@ from perennial.serving.images import pixels
 from perennial.serving.record import EndpointRecord, record_key
 from perennial.serving.releases import ServedModel
 from perennial.sources.images import normalise
-from perennial.task import BackboneSpec, FolderSource, Task
+from perennial.task import BackboneSpec, FolderSource, ReleaseSpec, Task
 
 SIZE = (1200, 800)
 QUALITY = 85
@@ -202,7 +202,8 @@ def definition(task: str) -> Task:
     """Return one of the tasks."""
     classes = TINTS if task == TASKS[0] else ("no", "yes")
     source = FolderSource(type="folder", path=Path("pictures"))
-    return Task(name=task, classes=classes, label=FolderRule(rule="folder"), sources=(source,))
+    rules = ReleaseSpec(watch_s=2)
+    return Task(name=task, classes=classes, label=FolderRule(rule="folder"), sources=(source,), release=rules)
 
 
 def label(task: str, number: int) -> str:
