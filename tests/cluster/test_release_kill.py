@@ -3,6 +3,7 @@
 import itertools
 
 from tests.cluster import endpoints as e
+from tests.cluster.faults import new_code, template
 from tests.cluster.load import put_down
 from tests.cluster.releases import ENDPOINT, Served, Stand
 
@@ -19,9 +20,10 @@ def test_killed_after_each_change(served: Served) -> None:
         for changes in itertools.count(1):
             assert changes < MOST
             task = str(served.task(**QUICK))
-            first = served.command("offer", task, str(other), kill_after=changes, code=None)
-            killed = "killed after" in first
-            again = served.command("offer", task, str(other)) if killed else ""
+            with template(ENDPOINT, new_code):  # another release each time, so that making its colour is among the changes
+                first = served.command("offer", task, str(other), kill_after=changes, code=None)
+                killed = "killed after" in first
+                again = served.command("offer", task, str(other)) if killed else ""
             told.append(f"{changes}: {first.splitlines()[-1] if killed else 'ended by itself'}")
             stand = served.stand()
             assert stand == undisturbed(other, champion), f"{told[-1]}\n{first}\n{again}"
