@@ -141,8 +141,9 @@ def _trouble(endpoint: HeldEndpoint, task: Task, record: EndpointRecord) -> str:
     canary, stable = str(record.canary), str(record.stable)
     try:
         endpoint.prepare(canary)  # a pod that was just moved to another node comes back
-    except EndpointError as error:
-        return f"It went away at {record.share} % of the traffic: {error}"
+    except EndpointError:
+        trouble = endpoint.world.look(canary).trouble or "its server ended"
+        return f"It went away at {record.share} % of the traffic: {trouble}"
     counts = [since(endpoint.world.counts(release), {}) for release in (canary, stable)]
     try:
         judge(counts[0], counts[1], endpoint.world.bounds, task.release)

@@ -1,5 +1,6 @@
 """Observe and act on a cluster: an HTTPRoute and a Service of the endpoint's name over two InferenceServices."""
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,6 +29,7 @@ class KServeWorld:
     """One endpoint on a cluster."""
 
     poll_s = 1.0
+    quiet_s = math.inf
     asked = True
 
     def __init__(self, endpoint: str, objects: Objects, settings: Settings) -> None:

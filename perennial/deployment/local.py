@@ -18,7 +18,8 @@ FOLLOW_S = 10.0
 class LocalWorld:
     """One endpoint on this machine."""
 
-    poll_s = POLL_S
+    poll_s = 4 * POLL_S
+    quiet_s = 2.0
     code = __version__
     obstacle = ""
 

@@ -149,14 +149,15 @@ class Rollout:
     def _watched(self, share: int, other: str) -> None:
         mine = self._release
         began, restarts = {who: self._world.counts(who) for who in (mine, other)}, self._world.look(mine).restarts
-        deadline = time.monotonic() + self._rules.watch_s
+        start = time.monotonic()
         while True:
-            last = time.monotonic() >= deadline
+            watched = time.monotonic() - start
             self._alive(share, restarts)
             self._left_alone()
             canary, stable = (since(self._world.counts(who), began[who]) for who in (mine, other))
             judge(canary, stable, self._world.bounds, self._rules)
-            if last:
+            quiet = not canary.requests + stable.requests
+            if watched >= self._rules.watch_s or (quiet and watched >= self._world.quiet_s):
                 return
             time.sleep(self._world.poll_s)
 

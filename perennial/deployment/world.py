@@ -37,6 +37,9 @@ class World(Protocol):
     poll_s: float
     """Seconds between two looks at what is waited for."""
 
+    quiet_s: float
+    """Seconds for which a share is watched while nobody asks."""
+
     @property
     def code(self) -> str:
         """What a release made now would run on: it is part of the release, so that new code is a new release."""

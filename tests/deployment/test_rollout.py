@@ -1,5 +1,6 @@
 """One release's way to all of the traffic, in a world that does at once what the record says, and that tests put faults into."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ class Machine:
     counted: dict[str, Figures] = field(default_factory=dict)
     watched: list[int] = field(default_factory=list)
     poll_s: float = 0.0
+    quiet_s: float = math.inf
     code: str = "code"
     bounds: tuple[float, ...] = (0.01, 0.05, 0.5, 5.0)
 
