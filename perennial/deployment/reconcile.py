@@ -114,8 +114,7 @@ def _done(held: HeldEndpoint, definitions: Definitions, progress: Progress) -> I
         return
     if _baked(held.book.read(), rules):
         yield _retire(held)
-    if held.book.read().canary is None:
-        yield from _new_code(held, rules, progress)
+    yield from _new_code(held, rules, progress)
 
 
 def _abandon(held: HeldEndpoint, canary: str) -> str:
@@ -135,7 +134,10 @@ def _retire(held: HeldEndpoint) -> str:
 
 
 def _new_code(held: HeldEndpoint, rules: ReleaseSpec, progress: Progress) -> Iterator[str]:
-    """Release the same models on new server code, unless that was taken back, by its proof or by an operator."""
+    """Release the same models on new server code, unless that was taken back, by its proof or by an operator.
+
+    Another canary has the way before it; its own, which a killed reconciliation left, is taken on to its end.
+    """
     record = held.book.read()
     served = held.served(record.stable)
     if not served or read_release(held.catalog.objects, held.name, str(record.stable))[1].code == held.world.code:
@@ -145,6 +147,8 @@ def _new_code(held: HeldEndpoint, rules: ReleaseSpec, progress: Progress) -> Ite
         yield f"{held.name} waits with its server's new code for the next run of {late[0]}: the last one was killed at its end."
         return
     release = held.release_of(served)
+    if record.canary not in (None, release):
+        return
     ended = next((event for event in reversed(record.history) if event.release == release and event.state in _ENDS), None)
     if ended and ended.state == "rolled_back":
         yield f"{held.name} stays on its server's code: {held.world.code} was taken back: {ended.reason.rstrip('.')}."

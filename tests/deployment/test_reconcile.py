@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import count
 from typing import Any
 
 import pytest
@@ -190,6 +191,27 @@ def test_new_code_is_released_as_any_change_is(world: World, monkeypatch: pytest
     age(world, BAKED_S)
     assert len(tidy(world).sentences) == 2
     assert record_of(world).stable == first
+
+
+def test_new_code_whose_canary_a_killed_reconciliation_left_is_taken_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, calls = record_of(world).stable, count(1)
+
+    def killed(self: LocalWorld, record: EndpointRecord) -> None:
+        if record.share and next(calls) == 1:
+            raise KeyboardInterrupt
+        honest(self, record)
+
+    honest = LocalWorld.apply
+    monkeypatch.setattr(LocalWorld, "code", "99.0")
+    monkeypatch.setattr(LocalWorld, "apply", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tidy(world)
+    left = record_of(world)
+    assert (left.stable, left.state) == (first, "shifting")
+    assert code_of(world, left.canary) == "99.0"
+    assert tidy(world).sentences == ("colours runs the server's new code 99.0.",)
+    assert record_of(world).stable == left.canary
+    assert_settled(world, world.models[0])
 
 
 def test_new_code_that_was_taken_back_is_not_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
