@@ -117,7 +117,11 @@ class Served:
         return champion.number, others[-1]
 
     def settled(self) -> tuple[int, int]:
-        """As :meth:`versions`, the other one being what the previous release serves, which it is promoted from where it isn't."""
+        """As :meth:`versions`, the other one being what the previous release serves, which it is promoted from where it isn't.
+
+        Both run the server's present code, which a reconciliation would bring otherwise.
+        """
+        self.reconcile()
         champion, other = self.versions()
         stand = self.stand()
         if stand.previous != other or stand.canary or stand.stable != champion:
