@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     store: str = Field("", description="Object store, file:///folder or s3://bucket/prefix; by default {home}/store.")
     mlflow: str = Field("", description="MLflow tracking URI; by default a SQLite file in {home}.")
     tasks: Path = Field(Path("tasks"), description="Folder of task files.")
+    contact: str = Field("", description="Mail address or web page of who runs this, told to every site that is scraped.")
     host: str = Field("127.0.0.1", description="Address that the endpoint and the dashboard listen on.")
     http_port: int = Field(8080, ge=1, le=65535, description="The endpoint's REST port.")
     grpc_port: int = Field(8081, ge=1, le=65535, description="The endpoint's gRPC port.")

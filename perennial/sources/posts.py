@@ -12,13 +12,24 @@ class Gone(SourceError):
     """What was asked for isn't there, or too large; asking again won't help."""
 
 
+class Paused(SourceError):
+    """A source has given what it gives for now, as by a day's cap: no failure, and a later run goes on from here."""
+
+
 @dataclass(frozen=True)
 class ImageRef:
-    """Where one image of a post lies: a URL or a path; ``kind`` is exterior, interior, drawing or photo."""
+    """Where one image of a post lies: a URL or a path.
+
+    ``kind`` is exterior, interior or drawing, or photo where the source doesn't say; ``id`` is the source's own name for it,
+    by default the location: what has the same one is fetched once.
+    """
 
     location: str
     kind: str = "photo"
     caption: str = ""
+    id: str = ""
+    licence: str = ""
+    credit: str = ""
 
 
 @dataclass(frozen=True)
