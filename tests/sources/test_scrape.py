@@ -134,9 +134,10 @@ def test_archdaily_is_off_without_permission(catalog: Catalog) -> None:
     open_source(spec.model_copy(update={"permission": "The editors, 2 May 2025"}), catalog.objects, Settings()).close()
 
 
-def test_a_source_that_is_off_loses_nothing_of_the_others(site: CountingSite, catalog: Catalog) -> None:
+def test_a_source_that_is_off_does_not_stop_the_others(site: CountingSite, catalog: Catalog) -> None:
     task = demo_task(site.url)
-    task = task.model_copy(update={"sources": (*task.sources, ArchDailySource(type="archdaily"))})
-    with pytest.raises(SourceError, match="is off"):
-        scrape(task, catalog)
-    assert catalog.images().num_rows > 80
+    task = task.model_copy(update={"sources": (ArchDailySource(type="archdaily"), *task.sources)})
+    found = scrape(task, catalog)
+    assert (found.posts, catalog.images().num_rows) == (40, found.images)
+    assert [(run.source, run.status, run.posts) for run in found.sources] == [("archdaily", "failed", 0), ("demo", "done", 40)]
+    assert found.sentence.startswith(f"40 new posts, {found.images} new images, 0 quarantined; archdaily failed: The source ")
