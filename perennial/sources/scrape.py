@@ -62,7 +62,7 @@ def scrape(
             runs.append(SourceRun(spec.type, status="failed", sentence=str(error)))
             continue
         try:
-            runs.append(_scrape(catalog, source, progress, say))
+            runs.append(scrape_source(source, catalog, progress=progress, say=say))
         finally:
             source.close()
     if all(run.status == "failed" for run in runs):
@@ -96,7 +96,8 @@ def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone
     return FolderSource(spec.path, alone=alone)
 
 
-def _scrape(catalog: Catalog, source: Source, progress: Progress, say: Say) -> SourceRun:
+def scrape_source(source: Source, catalog: Catalog, *, progress: Progress = _silent, say: Say = _silent) -> SourceRun:
+    """Read what is new at one source, once no other run reads it; :func:`scrape` says the rest."""
     with ExitStack() as stack:
         held = _turn(stack, catalog.objects, source, say)
         run = _Run(catalog, source, State(catalog.objects, source.key, source.parser), held)
