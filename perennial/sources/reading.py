@@ -82,8 +82,9 @@ class Images:
             data = self._source.read(reference)
             normal = normalise(data)
         except (ImageRejected, Gone) as error:
-            quarantine(self._catalog.objects, self._source.name, plain(self._source.address(reference)), data, str(error))
-            fetched = Fetched(name, "gone" if isinstance(error, Gone) else "refused", now, reason=plain(str(error)))
+            reason = plain(str(error))
+            quarantine(self._catalog.objects, self._source.name, plain(self._source.address(reference)), data, reason)
+            fetched = Fetched(name, "gone" if isinstance(error, Gone) else "refused", now, reason=reason)
         else:
             about = {name: value for name, value in vars(normal).items() if name != "jpeg"}
             fetched = Fetched(name, "taken", now, self._catalog.store_pixels(normal.jpeg), about)
@@ -175,7 +176,7 @@ class Reader:
         try:
             return self._source.complete(post)
         except Gone as error:
-            quarantine(self._catalog.objects, self._source.name, plain(post.id), None, str(error))
+            quarantine(self._catalog.objects, self._source.name, plain(post.id), None, plain(str(error)))
             return Taken(post, "gone")
 
     def _open_pages(self) -> None:

@@ -17,6 +17,7 @@ from perennial.catalog.objects import Objects
 from perennial.catalog.tables import Layout, Table, among, key_field, quoted
 from perennial.sources.fetched import Fetched, Journal, Taken
 from perennial.sources.posts import Known, Post
+from perennial.sources.text import plain_id
 
 GONE_DAYS = 30
 """Days after which what was gone is asked for again, if something still names it."""
@@ -157,7 +158,7 @@ class State:
         return {
             "key": self._key(post.key),
             "source": self.key,
-            "post": post.id,
+            "post": plain_id(post.id),
             "published": post.published,
             "status": taken.status,
             "parser": self._parser,
