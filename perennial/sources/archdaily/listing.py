@@ -57,7 +57,7 @@ def parse_front_page(data: bytes, base: str) -> Listing:
 
 
 def _listed(entry: Any, base: str) -> Post | None:
-    """Read one entry; None where it names no address of a post."""
+    """Read one entry; None where it names no address of a post. Its number there is the id: front page and sitemap have it too."""
     address = post_address(entry.get("url"), base) if isinstance(entry, dict) else None
     if address is None:
         return None
@@ -70,7 +70,5 @@ def _listed(entry: Any, base: str) -> Post | None:
         "categories": names(entry.get("categories")),
         "tags": names(entry.get("tags")),
     }
-    own = plain(entry.get("document_id"))
-    known = own if own.isascii() and own.isdecimal() and len(own) <= 15 else number
     published = date(entry.get("publication_date")) or UNDATED
-    return Post(known, url, published, plain(entry.get("title")), {name: value for name, value in said.items() if value})
+    return Post(number, url, published, plain(entry.get("title")), {name: value for name, value in said.items() if value})

@@ -79,12 +79,20 @@ def post_address(value: object, base: str) -> tuple[str, str] | None:
         return None
     try:
         url = urljoin(f"{base}/", value.strip())
-        parts, home = urlsplit(url), urlsplit(base)
-        here = (_host(parts.hostname), parts.port) == (_host(home.hostname), home.port)
     except ValueError:
         return None
-    found = _POST_PATH.fullmatch(parts.path)
-    return (found[1], url) if found and here and parts.scheme in ("http", "https") else None
+    found = _POST_PATH.fullmatch(urlsplit(url).path) if same_site(url, base) else None
+    return (found[1], url) if found else None
+
+
+def same_site(url: str, base: str) -> bool:
+    """Say whether an address lies on the site at ``base``, with or without its www."""
+    try:
+        there, home = urlsplit(url), urlsplit(base)
+        same = (_host(there.hostname), there.port) == (_host(home.hostname), home.port)
+    except ValueError:
+        return False
+    return same and there.scheme in ("http", "https")
 
 
 def _host(name: str | None) -> str:
