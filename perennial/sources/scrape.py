@@ -76,27 +76,22 @@ def scrape(task: Task, catalog: Catalog, settings: Settings | None = None, *, pr
     return found
 
 
-def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone: bool = True) -> Source:  # noqa: ARG001
+def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone: bool = True) -> Source:
     """Return the source that a task names; ``alone`` says that it is the task's only one.
 
     ``objects`` is the store that what it has to remember lies in, ``settings`` say who runs this.
 
     Raises:
-        SourceError: the source is off until its operator states permission, or has no address.
+        SourceError: the source is off until its operator states permission and a contact, or it has no address.
     """
     if isinstance(spec, ArchDailySpec):
-        if not spec.permission.strip():
-            raise SourceError(
-                f"The source {spec.base_url} is off: its terms forbid scraping without written permission. "
-                "Once you have it, write who gave it and when as the source's 'permission' in the task file."
-            )
-        from perennial.sources.archdaily import ArchDailySource
+        from perennial.sources.archdaily import open_archdaily
 
-        return ArchDailySource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
+        return open_archdaily(spec, objects, settings)
     if isinstance(spec, DemoSpec):
         from perennial.sources.demo import DemoSource
 
-        return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
+        return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days, objects=objects)
     from perennial.sources.folder import FolderSource
 
     return FolderSource(spec.path, alone=alone)

@@ -5,7 +5,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perennial.sources.fill import LONGEST_BEFORE, Record, added, alarm, counts, rates
@@ -34,6 +34,7 @@ def recorded(*runs: list[Post], record: Record | None = None, parser: int = 1) -
     return record
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000))
 def test_chance_raises_no_alarm(seed: int) -> None:
     rng = random.Random(seed)

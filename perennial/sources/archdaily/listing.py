@@ -57,7 +57,7 @@ def parse_front_page(data: bytes, base: str) -> Listing:
 
 
 def _listed(entry: Any, base: str) -> Post | None:
-    """Read one entry; None where it names no address of a post. Its number there is the id: front page and sitemap have it too."""
+    """Read one entry, by the number in its address, which front page and sitemap have too; None where it names none."""
     address = post_address(entry.get("url"), base) if isinstance(entry, dict) else None
     if address is None:
         return None

@@ -97,8 +97,8 @@ class ArchDailySource:
             raise Gone(f"{post.url} doesn't say when it was published, so it isn't taken in.")
         images = self._gallery(page)
         metadata = _metadata(post, page)
-        self._watch.saw({"the type of a page": bool(page.type), "the day of publication": True})
-        self._watch.saw({"a place": bool(metadata.get("place")), "pictures": bool(images)})
+        essential = {"a place": bool(metadata.get("place")), "pictures": bool(images), "the type of a page": bool(page.type)}
+        self._watch.saw({**essential, "the day of publication": True})
         shown = tuple(replace(image, credit=image.credit or metadata.get("photographer", "")) for image in images)
         title = post.title or page.title
         return replace(post, published=published, title=title, metadata=metadata, images=shown[: self._images_per_post])

@@ -14,7 +14,9 @@ Page = Callable[[int], Sequence[Post]]
 """Number of a page, from 1, → its posts, newest first; none past the end."""
 
 
-def new_posts(page: Page, known: Known, *, overlap: datetime.timedelta, today: datetime.date, others: bool = False) -> Iterator[Post]:
+def new_posts(
+    page: Page, known: Known, *, overlap: datetime.timedelta, today: datetime.date, others: bool = False
+) -> Iterator[Post]:
     """Yield the listed posts that aren't known, newest first.
 
     A run stops where nothing is new on the first page, after enough known posts in a row, or where the listing is older than

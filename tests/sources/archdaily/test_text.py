@@ -5,7 +5,7 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perennial.sources.archdaily.text import MAX_TEXT, date, names, place, plain, post_address, year
@@ -41,6 +41,7 @@ def test_a_caption_of_a_megabyte_is_cut() -> None:
     assert len(plain("<b>" * 300_000 + "end")) <= MAX_TEXT
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.text(alphabet="<>&;\"'/ab\x00\u202e\n"), st.integers(), st.none(), st.binary()))
 def test_whatever_is_said_can_be_written_down(said: object) -> None:
     text = plain(said)
