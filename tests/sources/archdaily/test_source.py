@@ -286,7 +286,7 @@ def test_a_later_page_in_another_shape_ends_the_run(site: Site, source: ArchDail
         (project("location", "header-location"), None, "a place"),
         (None, [], "pictures"),
         (project("thumbs"), None, "pictures"),
-        (project("type"), None, "the type of a page"),
+        (project("type"), None, "pictures and the type of a page"),
         (b"<html><body>Welcome to our new site</body></html>", None, "a place and pictures and the type"),
     ],
 )
