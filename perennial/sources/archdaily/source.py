@@ -7,12 +7,14 @@ from dataclasses import replace
 from perennial.sources.archdaily.gallery import parse_gallery
 from perennial.sources.archdaily.older import older_posts
 from perennial.sources.archdaily.pages import Pages
+from perennial.sources.archdaily.probe import probe
 from perennial.sources.archdaily.project import PROJECT, Project, parse_project
 from perennial.sources.archdaily.text import UNDATED, same_site
 from perennial.sources.archdaily.walk import new_posts
 from perennial.sources.archdaily.watch import Watch
 from perennial.sources.images import MAX_BYTES
 from perennial.sources.posts import Gone, ImageRef, Known, Post, Skipped, source_key
+from perennial.sources.probe import Finding
 from perennial.sources.web import Fetcher
 
 PARSER = 2
@@ -115,6 +117,14 @@ class ArchDailySource:
     def address(self, image: ImageRef) -> str:
         """Return the picture's URL."""
         return image.location
+
+    def probe(self) -> list[Finding]:
+        """Ask for a page of each kind, and say what was found there.
+
+        Raises:
+            SourceError: the site is away or refuses.
+        """
+        return probe(self)
 
     def close(self) -> None:
         """Close the connections."""
