@@ -8,6 +8,7 @@ from typing import Protocol
 
 from perennial.catalog.digests import digest_of
 from perennial.errors import SourceError
+from perennial.sources.text import plain_id
 
 POSTS_A_LOOKUP = 512
 
@@ -51,6 +52,11 @@ class Post:
     metadata: dict[str, str] = field(default_factory=dict)
     images: tuple[ImageRef, ...] = ()
     mark: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of this version of the post in its source's state."""
+        return f"{plain_id(self.id)}#{plain_id(self.mark)}"
 
 
 class Known:
