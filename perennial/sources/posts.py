@@ -17,6 +17,10 @@ class Gone(SourceError):
     """What was asked for isn't there, or too large; asking again won't help."""
 
 
+class Skipped(Gone):
+    """What is there, but nothing that this source takes, such as an article among buildings; it isn't looked at again."""
+
+
 class Paused(SourceError):
     """A source has given what it gives for now, as by a day's cap: no failure, and a later run goes on from here."""
 

@@ -15,7 +15,7 @@ from perennial.catalog.quarantine import quarantine
 from perennial.errors import ImageRejected, SourceError
 from perennial.sources.fetched import Fetched, Taken
 from perennial.sources.images import normalise
-from perennial.sources.posts import Gone, ImageRef, Paused, Post, Source
+from perennial.sources.posts import Gone, ImageRef, Paused, Post, Skipped, Source
 from perennial.sources.state import State
 from perennial.sources.text import plain, plain_id
 
@@ -175,6 +175,8 @@ class Reader:
     def _complete(self, post: Post) -> Post | Taken:
         try:
             return self._source.complete(post)
+        except Skipped:
+            return Taken(post, "other")
         except Gone as error:
             quarantine(self._catalog.objects, self._source.name, plain(post.id), None, plain(str(error)))
             return Taken(post, "gone")

@@ -14,6 +14,7 @@ from perennial.catalog.rows import Image
 from perennial.errors import LeaseHeld, SourceError
 from perennial.settings import Settings
 from perennial.sources.fetched import Fetched, Taken
+from perennial.sources.fill import Counts, added_up, counts
 from perennial.sources.posts import ImageRef, Paused, Post, Source
 from perennial.sources.reading import Images, Reader, workers
 from perennial.sources.scraped import Scraped, SourceRun, Status
@@ -70,27 +71,22 @@ def scrape(
     return Scraped.of(runs)
 
 
-def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone: bool = True) -> Source:  # noqa: ARG001
+def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone: bool = True) -> Source:
     """Return the source that a task names; ``alone`` says that it is the task's only one.
 
     ``objects`` is the store that what it has to remember lies in, ``settings`` say who runs this.
 
     Raises:
-        SourceError: the source is off until its operator states permission, or has no address.
+        SourceError: the source is off until its operator states permission and a contact, or it has no address.
     """
     if isinstance(spec, ArchDailySpec):
-        if not spec.permission.strip():
-            raise SourceError(
-                f"The source {spec.base_url} is off: its terms forbid scraping without written permission. "
-                "Once you have it, write who gave it and when as the source's 'permission' in the task file."
-            )
-        from perennial.sources.archdaily import ArchDailySource
+        from perennial.sources.archdaily import open_archdaily
 
-        return ArchDailySource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
+        return open_archdaily(spec, objects, settings)
     if isinstance(spec, DemoSpec):
         from perennial.sources.demo import DemoSource
 
-        return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
+        return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days, objects=objects)
     from perennial.sources.folder import FolderSource
 
     return FolderSource(spec.path, alone=alone)
@@ -122,7 +118,7 @@ class _Run:
     def __init__(self, catalog: Catalog, source: Source, state: State, held: Held) -> None:
         self._catalog, self._source, self._state, self._held = catalog, source, state, held
         self._counts = Counter(posts=0, images=0, quarantined=0, known=state.count())
-        self._fields = Counter[str]()
+        self._said: Counts = counts(())
 
     def __call__(self, progress: Progress) -> SourceRun:
         """Read to the end, or as far as the source lets it, and keep how that went."""
@@ -141,16 +137,21 @@ class _Run:
                 status, sentence = "paused", str(pause)
             except SourceError as error:
                 status, sentence = "failed", str(error)
+        told = [*getattr(self._source, "said", ()), self._state.filled(self._said, self._source.name)]
         found = SourceRun(
             self._source.name,
             self._source.key,
-            **self._counts,
+            posts=self._counts["posts"],
+            images=self._counts["images"],
+            quarantined=self._counts["quarantined"],
+            known=self._counts["known"],
             failed=len(reader.failing),
             status=status,
             sentence=plain(sentence),
+            notes=tuple(plain(note) for note in told if note),
         )
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        self._state.ended({"at": at, **asdict(found)}, self._fields)
+        self._state.ended({"at": at, **asdict(found)})
         return found
 
     def _commit(self, chunk: Sequence[Taken], images: Images) -> None:
@@ -161,12 +162,10 @@ class _Run:
         self._counts["images"] += self._catalog.add_rows(rows) if rows else 0
         self._state.remember(chunk, news)
         images.settle(news)
-        self._counts["posts"] += len(chunk)
-        statuses = [one.status for one in news] + [taken.status for taken in chunk]
+        self._counts["posts"] += sum(taken.status != "other" for taken in chunk)
+        statuses = [*(one.status for one in news), *(taken.status for taken in chunk if taken.status != "other")]
         self._counts["quarantined"] += len(statuses) - statuses.count("taken")
-        for post in (taken.post for taken in chunk if taken.status == "taken"):
-            self._fields.update(name for name, value in plain_fields(post.metadata).items() if value)
-            self._fields.update(name for name in ("title", "images") if getattr(post, name))
+        self._said = added_up(self._said, counts(taken.post for taken in chunk if taken.status == "taken"))
 
 
 def _chunks(reader: Reader, posts: Iterator[Post], progress: Progress) -> Iterator[list[Taken]]:
