@@ -144,16 +144,14 @@ def test_nonsense_in_its_place_allows_all(name: str, rogue: Rogue, fetcher: Make
 
 
 @pytest.mark.parametrize(
-    ("line", "delay_s"), [("Crawl-delay: 0.3", 0.3), ("Request-rate: 10/1", 0.1), ("Crawl-delay: 0.01", 0.05)]
+    ("line", "delay_s"), [("Crawl-delay: 0.3", 0.3), ("Request-rate: 10/1", 0.1), ("Crawl-delay: 0.001", 0.05)]
 )
 def test_the_longer_pause_counts(line: str, delay_s: float, rogue: Rogue, fetcher: Make) -> None:
     rogue.pages["/robots.txt"] = robots(f"User-agent: *\n{line}\nDisallow: /x")
-    fetch = fetcher(robots=True, delay_s=0.05)
-    fetch.get(f"{rogue.url}/a")
-    began = time.monotonic()
-    fetch.get(f"{rogue.url}/a")
-    fetch.get(f"{rogue.url}/a")
-    assert 1.5 * delay_s < time.monotonic() - began < 3.5 * delay_s + 0.3
+    fetch, began = fetcher(robots=True, delay_s=0.05), time.monotonic()
+    for _ in range(3):
+        fetch.get(f"{rogue.url}/a")
+    assert time.monotonic() - began >= 0.05 + 2 * delay_s
 
 
 def test_a_pause_that_no_run_can_keep_is_said(rogue: Rogue, fetcher: Make) -> None:
