@@ -51,6 +51,13 @@ def test_rules_for_this_software_come_before_those_for_all(rogue: Rogue, fetcher
         fetcher(robots=True).get(f"{rogue.url}/a")
 
 
+@pytest.mark.parametrize("start", ["\ufeff", "\r\n", "# Größe\n", "Sitemap: /x\n"])
+def test_it_may_begin_oddly(start: str, rogue: Rogue, fetcher: Make) -> None:
+    rogue.pages["/robots.txt"] = robots(f"{start}User-Agent: *\r\nDISALLOW: /")
+    with pytest.raises(Gone, match="may not be fetched"):
+        fetcher(robots=True).get(f"{rogue.url}/a")
+
+
 def test_a_redirect_is_checked_against_the_rules_of_where_it_leads(rogue: Rogue, fetcher: Make) -> None:
     other = Rogue()
     other.pages["/robots.txt"] = robots("User-agent: *\nDisallow: /")
@@ -80,6 +87,8 @@ AWAY = {
     "silent": repeating(b"", [b""], 2),
     "leads inside": redirect("http://169.254.169.254/robots.txt"),
     "leads nowhere": redirect("/robots.txt"),
+    "odd status": ok(b"", status="206 Partial Content"),
+    "no place to lead to": ok(b"", status="302 Found"),
     "packed oddly": ok(b"x", content_encoding="br"),
 }
 
