@@ -212,7 +212,8 @@ class Reader:
             return Taken(post, "skipped")
         self.failing[post.key] = since
         self.failure = self.failure or result
-        self.oldest_failed = min(post.published, self.oldest_failed or post.published)
+        if post.published > datetime.date.min:  # a post whose date is on its page alone
+            self.oldest_failed = min(post.published, self.oldest_failed or post.published)
         return None
 
 
