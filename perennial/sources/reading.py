@@ -5,7 +5,7 @@ import datetime
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,7 @@ from perennial.errors import SourceError
 from perennial.sources.fetched import Fetched, Taken
 from perennial.sources.once import Images
 from perennial.sources.posts import Gone, Paused, Post, Skipped, Source
-from perennial.sources.text import plain
+from perennial.sources.text import plain, plain_fields
 
 READ_AHEAD = 64
 """Posts whose images are asked for at once; with those of a chunk, all that is in memory."""
@@ -109,7 +109,7 @@ class Reader:
 
     def _complete(self, post: Post) -> Post | Taken:
         try:
-            return self._source.complete(post)
+            return _plain(self._source.complete(post))
         except Skipped:
             return Taken(post, "other")
         except Gone as error:
@@ -150,6 +150,15 @@ class Reader:
         if post.published > datetime.date.min:  # a post whose date is on its page alone
             self.oldest_failed = min(post.published, self.oldest_failed or post.published)
         return None
+
+
+def _plain(post: Post) -> Post:
+    """Return a post in text that is fit to keep, so that a megabyte of it neither waits in memory nor gets into the catalog."""
+    images = tuple(
+        replace(image, caption=plain(image.caption), licence=plain(image.licence), credit=plain(image.credit))
+        for image in post.images
+    )
+    return replace(post, title=plain(post.title), metadata=plain_fields(post.metadata), images=images)
 
 
 @contextlib.contextmanager

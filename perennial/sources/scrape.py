@@ -12,6 +12,7 @@ from perennial.catalog.leases import Held, lease
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
 from perennial.errors import LeaseHeld, SourceError
+from perennial.processes import give_memory_back, share_heaps
 from perennial.settings import Settings
 from perennial.sources.fetched import Fetched, Taken
 from perennial.sources.fill import Counts, added_up, counts
@@ -20,12 +21,12 @@ from perennial.sources.posts import ImageRef, Paused, Post, Source
 from perennial.sources.reading import Reader, workers
 from perennial.sources.scraped import Scraped, SourceRun, Status
 from perennial.sources.state import State
-from perennial.sources.text import plain, plain_fields, plain_id
+from perennial.sources.text import plain, plain_id
 from perennial.task import ArchDailySource as ArchDailySpec
 from perennial.task import DemoSource as DemoSpec
 from perennial.task import SourceSpec, Task
 
-CHUNK = 256
+CHUNK = 1024
 CHUNK_S = 60.0
 """Posts, or seconds, after which rows are written; a killed run reads the pages of at most these posts again, no image."""
 
@@ -55,6 +56,7 @@ def scrape(
         LeaseHeld: another run reads one of them, and didn't end for hours.
         LeaseLost: this run was taken for dead, and another one reads the source now.
     """
+    share_heaps()
     settings = settings or Settings.load()
     runs = []
     for spec in task.sources:
@@ -163,6 +165,7 @@ class _Run:
         self._counts["images"] += self._catalog.add_rows(rows) if rows else 0
         self._state.remember(chunk, news)
         images.settle(news)
+        give_memory_back()
         self._counts["posts"] += sum(taken.status != "other" for taken in chunk)
         statuses = [*(one.status for one in news), *(taken.status for taken in chunk if taken.status != "other")]
         self._counts["quarantined"] += len(statuses) - statuses.count("taken")
@@ -189,7 +192,7 @@ def _chunks(reader: Reader, posts: Iterator[Post], progress: Progress) -> Iterat
 
 
 def _row(source: Source, post: Post, reference: ImageRef, fetched: Fetched) -> Image:
-    """Return the row of an image, in text that is fit to keep.
+    """Return the row of an image.
 
     A post dated in the future is dated on the day when it is taken: one of 2099 would make everything learnt so far look old.
     """
@@ -200,11 +203,11 @@ def _row(source: Source, post: Post, reference: ImageRef, fetched: Fetched) -> I
         post=f"{source.name}/{plain_id(post.id)}",
         url=plain(source.address(reference)),
         published=min(post.published, datetime.datetime.fromtimestamp(fetched.at, datetime.UTC).date()),
-        title=plain(post.title),
-        place=plain(post.metadata.get("place", "")),
+        title=post.title,
+        place=post.metadata.get("place", ""),
         kind=reference.kind,
-        metadata=plain_fields({**post.metadata, **caption}),
-        licence=plain(reference.licence),
-        credit=plain(reference.credit or post.metadata.get("photographer", "")),
+        metadata={**post.metadata, **caption},
+        licence=reference.licence,
+        credit=reference.credit or post.metadata.get("photographer", ""),
         **fetched.about,
     )
