@@ -10,7 +10,9 @@ from perennial.sources.label import apply_rule
 
 
 def label(task: str, run: str) -> dict[str, Any]:
-    """Append label events for images that have none, and correct those that a changed rule reads otherwise; ``route`` of the facts is the way on to a challenger.
+    """Append label events for images that have none, and correct those that a changed rule reads otherwise.
+
+    ``route`` of the facts is the way on to a challenger.
 
     What the endpoint's servers noted since the last run is taken into the catalog as well.
     """

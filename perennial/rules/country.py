@@ -19,7 +19,7 @@ class CountryRule(Rule):
     """The class of the country that ends a place such as "Porto, Portugal", or that the source names, by a bundled table.
 
     A source that knows the country says it as ``country`` in the metadata: an ISO 3166-1 code of two or three letters, or a
-    name, or several with commas. Cities are never guessed from, nor are codes at the end of a place ("CA" is Canada and California).
+    name, or several with commas. Cities are never guessed from, nor codes at the end of a place ("CA" is Canada, or California).
     """
 
     rule: Literal["country"]

@@ -64,6 +64,11 @@ def apply_rule(task: Task, catalog: Catalog) -> Labelled:
     return done
 
 
+def waiting(task: Task, catalog: Catalog) -> bool:
+    """Say whether images of the task's sources were never labelled for it, as those that another task scraped."""
+    return catalog.unlabelled(task.name, source_names(task)).num_rows > 0
+
+
 def rule_digest(task: Task) -> str:
     """Return the digest of all that a task's labels depend on: classes, rule, and what the rule's table says."""
     return digest_of([sorted(task.classes), task.label.basis()])
