@@ -66,7 +66,7 @@ def apply_rule(task: Task, catalog: Catalog) -> Labelled:
 
 def waiting(task: Task, catalog: Catalog) -> bool:
     """Say whether images of the task's sources were never labelled for it, as those that another task scraped."""
-    return catalog.unlabelled(task.name, source_names(task)).num_rows > 0
+    return bool(catalog.unlabelled(task.name, source_names(task)).num_rows)
 
 
 def rule_digest(task: Task) -> str:
