@@ -9,6 +9,7 @@ import typer
 from pydantic import BaseModel
 
 from perennial.cli import app
+from perennial.rules import CountryRule, ExistingRule, FieldRule
 from perennial.settings import Settings
 from perennial.task import (
     ArchDailySource,
@@ -24,6 +25,7 @@ from perennial.task import (
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+RULES = (CountryRule, FieldRule, ExistingRule)
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -33,7 +35,21 @@ def test_settings(setting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Task, BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ReleaseSpec, ArchDailySource, DemoSource, FolderSource]
+    "model",
+    [
+        Task,
+        CountryRule,
+        FieldRule,
+        ExistingRule,
+        BackboneSpec,
+        LearnerSpec,
+        FinetuneSpec,
+        GateSpec,
+        ReleaseSpec,
+        ArchDailySource,
+        DemoSource,
+        FolderSource,
+    ],
 )
 def test_task_keys(model: type[BaseModel]) -> None:
     missing = [key for key in model.model_fields if not re.search(rf"\b{key}:", REFERENCE)]
