@@ -25,7 +25,6 @@ from perennial.task import (
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-RULES = (CountryRule, FieldRule, ExistingRule)
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -35,25 +34,16 @@ def test_settings(setting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "model",
-    [
-        Task,
-        CountryRule,
-        FieldRule,
-        ExistingRule,
-        BackboneSpec,
-        LearnerSpec,
-        FinetuneSpec,
-        GateSpec,
-        ReleaseSpec,
-        ArchDailySource,
-        DemoSource,
-        FolderSource,
-    ],
+    "model", [Task, BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ReleaseSpec, ArchDailySource, DemoSource, FolderSource]
 )
 def test_task_keys(model: type[BaseModel]) -> None:
     missing = [key for key in model.model_fields if not re.search(rf"\b{key}:", REFERENCE)]
     assert not missing
+
+
+@pytest.mark.parametrize("rule", [CountryRule, FieldRule, ExistingRule])
+def test_label_rules(rule: type[BaseModel]) -> None:
+    assert not [key for key in rule.model_fields if not re.search(rf"^  {key}:", REFERENCE, re.MULTILINE)]
 
 
 def test_defaults_in_the_reference_are_the_real_ones() -> None:
