@@ -7,7 +7,8 @@ from typing import Any
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.rows import Batch, LabelEvent
 from perennial.sources.folder import folder_name
-from perennial.task import FolderSource, Task
+from perennial.sources.table import table_name
+from perennial.task import FolderSource, SourceSpec, TableSource, Task
 
 
 def label(task: Task, catalog: Catalog) -> Batch | None:
@@ -31,6 +32,12 @@ def label(task: Task, catalog: Catalog) -> Batch | None:
 
 def _candidates(task: Task, catalog: Catalog) -> Iterator[dict[str, Any]]:
     """Yield new images and those set aside earlier; a store may hold other tasks' images too."""
-    sources = {folder_name(source.path) if isinstance(source, FolderSource) else source.type for source in task.sources}
+    sources = {_name(source) for source in task.sources}
     for rows in (catalog.unlabelled(task.name), catalog.to_review(task.name)):
         yield from (row for row in rows.to_pylist() if row["post"].partition("/")[0] in sources)
+
+
+def _name(source: SourceSpec) -> str:
+    if isinstance(source, FolderSource):
+        return folder_name(source.path)
+    return table_name(source.path) if isinstance(source, TableSource) else source.type

@@ -1,7 +1,7 @@
 """What every source yields, and what it must be able to do."""
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,6 +33,13 @@ class ImageRef:
 
 
 @dataclass(frozen=True)
+class RefusedRef(ImageRef):
+    """An image that its source refuses unread; ``reason`` is a sentence, and :meth:`Source.read` raises it."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Post:
     """One post of a source: ``id`` is the source's own, ``mark`` changes when the post must be read again."""
 
@@ -55,6 +62,15 @@ class Known:
     def has(self, post: Post) -> bool:
         """Say whether the post was taken as it is now."""
         return self.posts.get(post.id) == post.mark
+
+    @property
+    def empty(self) -> bool:
+        """Say whether nothing was ever taken."""
+        return not self.posts
+
+    def fresh(self, posts: Iterable[Post]) -> Iterator[Post]:
+        """Yield the posts that weren't taken as they are now, in their order."""
+        return (post for post in posts if not self.has(post))
 
 
 class Source(Protocol):

@@ -8,15 +8,19 @@ from itertools import count
 
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.digests import digest_of_bytes
+from perennial.catalog.objects import Objects
 from perennial.catalog.quarantine import quarantine
 from perennial.catalog.rows import Image
 from perennial.errors import ImageRejected, SourceError
+from perennial.settings import Settings
 from perennial.sources.images import normalise
 from perennial.sources.posts import Gone, ImageRef, Post, Source
 from perennial.sources.state import State
 from perennial.task import ArchDailySource as ArchDailySpec
+from perennial.task import CommonsSource as CommonsSpec
 from perennial.task import DemoSource as DemoSpec
 from perennial.task import SourceSpec, Task
+from perennial.task import TableSource as TableSpec
 
 CHUNK = 64
 """Posts after which rows are written and remembered; a killed run reads at most these again."""
@@ -66,7 +70,7 @@ def scrape(task: Task, catalog: Catalog, *, progress: Progress = _silent) -> Scr
     """
     found = Scraped()
     for spec in task.sources:
-        source = open_source(spec, alone=len(task.sources) == 1)
+        source = open_source(spec, catalog.objects, Settings.load(), alone=len(task.sources) == 1)
         try:
             found += _scrape(task, catalog, source, progress)
         finally:
@@ -74,7 +78,7 @@ def scrape(task: Task, catalog: Catalog, *, progress: Progress = _silent) -> Scr
     return found
 
 
-def open_source(spec: SourceSpec, *, alone: bool = True) -> Source:
+def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone: bool = True) -> Source:
     """Return the source that a task names; ``alone`` says that it is the task's only one.
 
     Raises:
@@ -93,6 +97,14 @@ def open_source(spec: SourceSpec, *, alone: bool = True) -> Source:
         from perennial.sources.demo import DemoSource
 
         return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
+    if isinstance(spec, CommonsSpec):
+        from perennial.sources.commons import CommonsSource
+
+        return CommonsSource(spec, objects, contact=settings.contact)
+    if isinstance(spec, TableSpec):
+        from perennial.sources.table import TableSource
+
+        return TableSource(spec.path, objects, contact=settings.contact, allow_hosts=spec.allow_hosts)
     from perennial.sources.folder import FolderSource
 
     return FolderSource(spec.path, alone=alone)
@@ -179,7 +191,8 @@ def _image(source: Source, post: Post, reference: ImageRef, data: bytes) -> tupl
         metadata={**post.metadata, **caption},
         width=plain.width,
         height=plain.height,
-        credit=post.metadata.get("photographer", ""),
+        licence=reference.licence,
+        credit=reference.credit or post.metadata.get("photographer", ""),
     )
     return image, plain.jpeg
 
