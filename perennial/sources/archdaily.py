@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from perennial.errors import SourceError
 from perennial.sources.fetch import Fetcher
 from perennial.sources.images import MAX_BYTES
-from perennial.sources.posts import ImageRef, Known, Post
+from perennial.sources.posts import ImageRef, Known, Post, source_key
 
 MAX_LISTING_PAGES = 2000
 _DRAWN = re.compile(r"-(plan|section|elevation|axonometric|diagram|model|sketch|detail)(-\d+)?(\.jpg)?$")
@@ -29,6 +29,8 @@ _METAS = {
 class ArchDailySource:
     """Projects, newest first; a run stops ``overlap_days`` before the newest one that a complete run took."""
 
+    parser = 1
+
     def __init__(
         self,
         base_url: str,
@@ -39,10 +41,10 @@ class ArchDailySource:
         delay_s: float = 2.0,
         workers: int = 1,
     ) -> None:
-        self.name = name
-        self.key = name
-        self.workers = workers
         self._base = base_url.rstrip("/")
+        self.name = name
+        self.key = source_key(name, self._base, images_per_post)
+        self.workers = workers
         self._images_per_post = images_per_post
         self._overlap = datetime.timedelta(days=overlap_days)
         self._fetch = Fetcher(self._base, delay_s=delay_s, connections=workers + 1)
@@ -58,10 +60,10 @@ class ArchDailySource:
         for page in range(1, MAX_LISTING_PAGES + 1):
             entries = self._listing(page)
             posts = [post for post in map(self._listed, entries) if post]
-            fresh = [post for post in posts if post.id not in seen]
-            seen.update(post.id for post in fresh)
-            yield from (post for post in fresh if post.published >= oldest and not known.has(post))
-            if not fresh or fresh[-1].published < oldest:
+            unseen = [post for post in posts if post.id not in seen]
+            seen.update(post.id for post in unseen)
+            yield from known.fresh(post for post in unseen if post.published >= oldest)
+            if not unseen or unseen[-1].published < oldest:
                 return
 
     def complete(self, post: Post) -> Post:

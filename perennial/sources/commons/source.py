@@ -13,7 +13,7 @@ from perennial.sources.commons.files import File, read_files
 from perennial.sources.commons.query import Facts, Listed, facts_query, listing_query, read_facts, read_listing
 from perennial.sources.commons.rounds import Rounds, slices
 from perennial.sources.images import MAX_BYTES
-from perennial.sources.posts import ImageRef, Known, Paused, Post, RefusedRef
+from perennial.sources.posts import ImageRef, Known, Paused, Post, RefusedRef, source_key
 from perennial.sources.web import Fetcher, Limits, Manners, contact_or_stop
 from perennial.task import CommonsSource as Spec
 
@@ -54,9 +54,8 @@ class CommonsSource:
         """
         who = contact_or_stop(contact, self.name)
         self._spec = spec
-        usual = (Spec.model_fields["query_url"].default, Spec.model_fields["api_url"].default)
         chosen = (spec.query_url, spec.api_url)
-        self.key = self.name if chosen == usual else f"{self.name}-{digest_of(chosen)[:12]}"
+        self.key = source_key(self.name, *chosen)  # an item is the same whatever else a task chooses
         self._rounds = Rounds(objects, self.key, slices(spec.countries, spec.kinds), spec.overlap_days)
         hosts = [urlsplit(url).netloc for url in chosen]
         here = all(urlsplit(url).hostname in LOOPBACK for url in chosen)
