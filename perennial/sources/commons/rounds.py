@@ -19,7 +19,8 @@ from perennial.sources.posts import Known, Post
 class Slice:
     """How far a slice has been read: ``after`` is its last item, ``pages`` counts this round's visits.
 
-    ``began`` is the day of this round's first visit, ``since`` that from which on changes count; both "" at first.
+    ``began`` is the day of this round's first visit, ``since`` that from which on changes count; both "" at first. ``skipped``
+    says that the service couldn't answer, so that the next round goes on with what this one left.
     """
 
     after: int = 0
@@ -27,6 +28,7 @@ class Slice:
     done: bool = False
     began: str = ""
     since: str = ""
+    skipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Rounds:
 
     def skip(self, name: str) -> None:
         """Leave a slice alone until the next round: the service can't answer it."""
-        then = replace(self._slices[name], done=True, began=self._slices[name].began or _today())
+        then = replace(self._slices[name], done=True, skipped=True)
         self._slices[name] = then
         self._open.append(_Page(name, then))
         self._save()
@@ -113,6 +115,8 @@ class Rounds:
 
     def _again(self, done: Slice) -> Slice:
         """Return the beginning of a slice's next round."""
+        if done.skipped:
+            return replace(done, pages=0, done=False, skipped=False)
         since = datetime.date.fromisoformat(done.began) - self._overlap if done.began else None
         return Slice(since=since.isoformat() if since else done.since)
 
