@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, AnyStr
 
 from perennial.errors import SourceError
 
@@ -42,7 +42,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 def _csv(path: Path) -> Iterator[Row]:
     """Read a CSV with a header; rows count as in a spreadsheet, where the header is row 1."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(_without_nul(file), strict=True)
+        reader = csv.reader((line.replace("\0", "\ufffd") for line in _lines(file)), strict=True)
         names = [name.strip() for name in _cells(reader) or []]
         _check_columns(path, names)
         number = 1
@@ -61,8 +61,12 @@ def _csv(path: Path) -> Iterator[Row]:
                 yield _row(number, dict(zip(names, cells, strict=False)))
 
 
-def _without_nul(lines: Iterator[str]) -> Iterator[str]:
-    return (line.replace("\0", "\ufffd") for line in lines)
+def _lines(file: IO[AnyStr]) -> Iterator[AnyStr]:
+    """Yield a file's lines, of each no more than the first megabyte."""
+    while line := file.readline(MAX_LINE):
+        yield line
+        while len(line) == MAX_LINE and line[-1:] not in ("\n", b"\n"):
+            line = file.readline(MAX_LINE)
 
 
 def _cells(reader: Iterator[list[str]]) -> list[str] | None:
@@ -75,7 +79,7 @@ def _cells(reader: Iterator[list[str]]) -> list[str] | None:
 def _jsonl(path: Path) -> Iterator[Row]:
     """Read an object a line; rows count as lines."""
     with path.open("rb") as file:
-        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE), b""), 1):
+        for number, line in enumerate(_lines(file), 1):
             if not line.strip():
                 continue
             try:
