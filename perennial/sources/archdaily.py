@@ -10,10 +10,11 @@ from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser
 
+from perennial.catalog.objects import Objects
 from perennial.errors import SourceError
-from perennial.sources.fetch import Fetcher
 from perennial.sources.images import MAX_BYTES
 from perennial.sources.posts import ImageRef, Known, Post, source_key
+from perennial.sources.web import Fetcher, Manners, place_of
 
 MAX_LISTING_PAGES = 2000
 _DRAWN = re.compile(r"-(plan|section|elevation|axonometric|diagram|model|sketch|detail)(-\d+)?(\.jpg)?$")
@@ -40,6 +41,8 @@ class ArchDailySource:
         name: str = "archdaily",
         delay_s: float = 2.0,
         workers: int = 1,
+        objects: Objects | None = None,
+        contact: str = "",
     ) -> None:
         self._base = base_url.rstrip("/")
         self.name = name
@@ -47,7 +50,8 @@ class ArchDailySource:
         self.workers = workers
         self._images_per_post = images_per_post
         self._overlap = datetime.timedelta(days=overlap_days)
-        self._fetch = Fetcher(self._base, delay_s=delay_s, connections=workers + 1)
+        manners = Manners(contact, delay_s, None)
+        self._fetch = Fetcher(objects, manners, allowed=[place_of(self._base)], connections=workers + 1)
 
     def posts(self, known: Known) -> Iterator[Post]:
         """Yield listed projects that aren't known, newest first, without their images.
@@ -73,7 +77,7 @@ class ArchDailySource:
             Gone: the page isn't there any more.
             SourceError: the site is away.
         """
-        page = LexborHTMLParser(self._fetch.get(post.url).decode("utf-8", "replace"))
+        page = LexborHTMLParser(self._fetch.get(post.url, expect="html").decode("utf-8", "replace"))
         said = _metas(page)
         place = post.metadata["place"]
         if "," not in place and said.get("location"):
@@ -92,7 +96,7 @@ class ArchDailySource:
             Gone: it isn't there any more, or has too many bytes.
             SourceError: the site is away.
         """
-        return self._fetch.get(image.location, MAX_BYTES)
+        return self._fetch.get(image.location, max_bytes=MAX_BYTES, expect="image")
 
     def address(self, image: ImageRef) -> str:
         """Return the picture's URL."""
@@ -127,7 +131,7 @@ class ArchDailySource:
 
     def _gallery(self, url: str) -> tuple[ImageRef, ...]:
         """Read the pictures from the first gallery page, which holds all."""
-        node = LexborHTMLParser(self._fetch.get(url).decode("utf-8", "replace")).css_first("#gallery-items")
+        node = LexborHTMLParser(self._fetch.get(url, expect="html").decode("utf-8", "replace")).css_first("#gallery-items")
         try:
             items = json.loads((node.attributes.get("data-images") or "") if node else "")
         except ValueError:
