@@ -11,7 +11,7 @@ from perennial.catalog.digests import digest_of_bytes
 from perennial.catalog.objects import Objects
 from perennial.catalog.quarantine import quarantine
 from perennial.catalog.rows import Image
-from perennial.errors import ImageRejected, SourceError
+from perennial.errors import ImageRejected, SourceError, SourceOff
 from perennial.settings import Settings
 from perennial.sources.images import normalise
 from perennial.sources.posts import Gone, ImageRef, Post, Source
@@ -88,7 +88,7 @@ def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone
     """
     if isinstance(spec, ArchDailySpec):
         if not spec.permission.strip():
-            raise SourceError(
+            raise SourceOff(
                 f"The source {spec.base_url} is off: its terms forbid scraping without written permission. "
                 "Once you have it, write who gave it and when as the source's 'permission' in the task file."
             )
