@@ -100,10 +100,9 @@ class TableSource:
         if kind not in KINDS:
             raise _Wrong(f"The kind '{kind[:80]}' is none of {', '.join(KINDS)}.")
         changed, mark = self._web() if _is_url(location) else self._file(location)
-        mark = f"{digest_of(cells)[:16]}{mark}"
-        name = cells.get("id", location)
+        file = f"{location}{mark}"
         return Post(
-            id=cells.get("post", name),
+            id=cells.get("post", cells.get("id", location)),
             url=location,
             published=_date(cells["published"]) if "published" in cells else changed,
             title=cells.get("title", PurePosixPath(location).stem),
@@ -113,12 +112,12 @@ class TableSource:
                     location,
                     kind,
                     cells.get("caption", ""),
-                    f"{name}#{mark}",
+                    file,
                     licence=cells.get("licence", ""),
                     credit=cells.get("credit", ""),
                 ),
             ),
-            mark=mark,
+            mark=f"{digest_of(cells)[:16]}{mark}",
         )
 
     def _web(self) -> tuple[datetime.date, str]:
@@ -135,7 +134,7 @@ class TableSource:
             status = (self._path.parent / path).stat()
         except (OSError, ValueError):
             raise _Wrong(f"There is no file {location[:200]} in the table's folder.") from None
-        return file_date(status), f":{file_mark(status)}"
+        return file_date(status), f"#{file_mark(status)}"
 
     def _refused(self, row: Row, reason: str) -> Post:
         name = f"{self._path.name}, row {row.number}"

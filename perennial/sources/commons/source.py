@@ -198,8 +198,7 @@ def _place(facts: Facts) -> str:
 
 
 def _reference(file: File) -> ImageRef:
-    id = f"{file.page}#{file.sha1}"
     if file.refused:
-        return RefusedRef(file.page, id=id, reason=file.refused)
+        return RefusedRef(file.page, id=f"{file.page}#{digest_of(file.refused)[:12]}", reason=file.refused)
     kind = "drawing" if file.mime == "image/svg+xml" else "photo"
-    return ImageRef(file.location, kind, file.caption, id, file.licence, file.credit)
+    return ImageRef(file.location, kind, file.caption, f"{file.page}#{file.sha1}", file.licence, file.credit)
