@@ -34,12 +34,20 @@ class Catalog:
     def add_images(self, images: Sequence[tuple[Image, bytes]]) -> int:
         """Store images, pixels first and then rows, and return how many were new.
 
-        The first writer of an id wins; within one call, the smaller post.
+        The first writer of an id wins; within one call, the first that is given.
 
         Raises:
             CatalogError: pixels aren't those that the id names.
         """
         return self._images.add(images)
+
+    def store_pixels(self, pixels: bytes) -> str:
+        """Store a normalised JPEG, whose row comes later by :meth:`add_rows`, and return the id of its image."""
+        return self._images.store(pixels)
+
+    def add_rows(self, images: Sequence[Image]) -> int:
+        """Write the rows of images whose pixels are stored, as :meth:`add_images` does."""
+        return self._images.enter(images)
 
     def image_ids(self) -> list[str]:
         """Return the ids of all images, sorted."""

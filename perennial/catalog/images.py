@@ -62,12 +62,22 @@ class Images:
                 raise CatalogError(
                     f"The image {image.id} of {image.post} came with other pixels than its id says. Read it again."
                 )
-        first: dict[str, tuple[Image, bytes]] = {}
-        for image, pixels in sorted(images, key=lambda pair: (pair[0].id, pair[0].post, pair[0].url)):
-            first.setdefault(image.id, (image, pixels))
         with ThreadPoolExecutor(UPLOADS) as pool:
-            list(pool.map(lambda pair: self._objects.create(pixels_key(pair[0].id), pair[1]), first.values()))
-        rows = [asdict(image) | _derived(image) for image, _ in first.values()]
+            list(pool.map(self.store, {image.id: pixels for image, pixels in images}.values()))
+        return self.enter([image for image, _ in images])
+
+    def store(self, pixels: bytes) -> str:
+        """Store pixels, if they aren't there yet, and return the id of their image."""
+        id = digest_of_bytes(pixels)
+        self._objects.create(pixels_key(id), pixels)
+        return id
+
+    def enter(self, images: Sequence[Image]) -> int:
+        """Write the rows of images whose pixels are stored, the first of each id; return how many were new."""
+        first: dict[str, Image] = {}
+        for image in images:
+            first.setdefault(image.id, image)
+        rows = [asdict(image) | _derived(image) for image in first.values()]
         return self.table.insert(pa.Table.from_pylist(rows, schema=LAYOUT.schema))
 
     def rows(self, ids: Sequence[str] | None, columns: Sequence[str] | None) -> pa.Table:

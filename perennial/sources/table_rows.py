@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any, AnyStr
 
 from perennial.errors import SourceError
+from perennial.sources.text import plain
 
 MAX_CELL = 10_000
 MAX_LINE = 1_000_000
@@ -119,22 +120,24 @@ def _check_columns(path: Path, names: list[str]) -> None:
 
 
 def _row(number: int, cells: dict[str, Any]) -> Row:
-    texts = {str(name): text for name, value in cells.items() if (text := _text(value))}
-    long = next((name for name, text in texts.items() if len(text) > MAX_CELL), None)
+    said = {str(name): _text(value) for name, value in cells.items()}
+    long = next((name for name, text in said.items() if len(text) > MAX_CELL), None)
     if long is not None:
-        return Row(number, wrong=f"The column '{long[:80]}' has {len(texts[long]):,} characters; at most {MAX_CELL:,} are taken.")
-    if any("\ufffd" in text for text in texts.values()):
+        return Row(
+            number, wrong=f"The column '{plain(long, 80)}' has {len(said[long]):,} characters; at most {MAX_CELL:,} are taken."
+        )
+    if any("\ufffd" in text for text in said.values()):
         return Row(number, wrong="The row isn't UTF-8.")
-    return Row(number, texts)
+    texts = {name: text.strip() if name == "image" else plain(text, MAX_CELL) for name, text in said.items()}
+    return Row(number, {name: text for name, text in texts.items() if text})
 
 
 def _text(value: Any) -> str:
-    """Return a cell as text without control characters; empty where there is nothing in it."""
+    """Return a cell as text; empty where there is nothing in it."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, datetime.date):
         return value.isoformat()
-    text = json.dumps(value, default=str) if isinstance(value, (dict, list)) else str(value)
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return json.dumps(value, default=str) if isinstance(value, (dict, list)) else str(value)

@@ -31,10 +31,10 @@ def test_images_come_back_whole(catalog: Catalog) -> None:
 
 
 def test_an_image_is_added_once_and_its_first_post_stays(catalog: Catalog) -> None:
-    later, earlier = picture(1, post="demo/9"), picture(1, post="demo/10")
-    assert catalog.add_images([later, earlier]) == 1
+    first, second = picture(1, post="demo/9"), picture(1, post="demo/10")
+    assert catalog.add_images([first, second]) == 1
     assert catalog.add_images([picture(1, post="demo/0"), picture(2)]) == 1
-    assert catalog.images([later[0].id], ["post"]).to_pylist() == [{"post": "demo/10"}]
+    assert catalog.images([first[0].id], ["post"]).to_pylist() == [{"post": "demo/9"}]
 
 
 def test_rows_come_in_the_order_asked_for(catalog: Catalog) -> None:

@@ -2,6 +2,8 @@
 
 from selectolax.lexbor import LexborHTMLParser
 
+from perennial.sources.text import plain as one_line
+
 READ = 20_000
 LIMIT = 300
 
@@ -16,5 +18,4 @@ def plain(text: str, limit: int = LIMIT) -> str:
             if "display:none" in (node.attributes.get("style") or "").replace(" ", "").lower():
                 node.decompose()
         text = page.body.text(separator=" ") if page.body else ""
-    text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+    return one_line(text, limit)
