@@ -7,7 +7,8 @@ from typing import Any
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.rows import Batch, LabelEvent
 from perennial.sources.folder import folder_name
-from perennial.task import FolderSource, Task
+from perennial.sources.table import table_name
+from perennial.task import FolderSource, SourceSpec, TableSource, Task
 
 
 def label(task: Task, catalog: Catalog) -> Batch | None:
@@ -43,4 +44,10 @@ def _candidates(task: Task, catalog: Catalog) -> Iterator[dict[str, Any]]:
 
 
 def _sources(task: Task) -> set[str]:
-    return {folder_name(source.path) if isinstance(source, FolderSource) else source.type for source in task.sources}
+    return {_name(source) for source in task.sources}
+
+
+def _name(source: SourceSpec) -> str:
+    if isinstance(source, FolderSource):
+        return folder_name(source.path)
+    return table_name(source.path) if isinstance(source, TableSource) else source.type

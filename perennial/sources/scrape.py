@@ -11,7 +11,7 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.leases import Held, lease
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
-from perennial.errors import LeaseHeld, SourceError
+from perennial.errors import LeaseHeld, SourceError, SourceOff
 from perennial.settings import Settings
 from perennial.sources.fetched import Fetched, Taken
 from perennial.sources.fill import Counts, added_up, counts
@@ -21,8 +21,10 @@ from perennial.sources.scraped import Scraped, SourceRun, Status
 from perennial.sources.state import State
 from perennial.sources.text import plain, plain_fields, plain_id
 from perennial.task import ArchDailySource as ArchDailySpec
+from perennial.task import CommonsSource as CommonsSpec
 from perennial.task import DemoSource as DemoSpec
 from perennial.task import SourceSpec, Task
+from perennial.task import TableSource as TableSpec
 
 CHUNK = 256
 CHUNK_S = 60.0
@@ -45,7 +47,8 @@ def scrape(
 ) -> Scraped:
     """Read what is new at each source of a task into the catalog; a run that was killed goes on where it stopped.
 
-    An image that can't be taken is put into quarantine with its reason, a source that fails is told of, and the run goes on.
+    An image that can't be taken is put into quarantine with its reason, a source that fails or is off is told of, and the run
+    goes on.
     While another run reads a source, this one waits. ``progress`` gets the posts done and the posts listed so far, of one source
     after the other; ``say`` gets sentences.
 
@@ -60,13 +63,14 @@ def scrape(
         try:
             source = open_source(spec, catalog.objects, settings, alone=len(task.sources) == 1)
         except SourceError as error:
-            runs.append(SourceRun(spec.type, status="failed", sentence=str(error)))
+            status: Status = "off" if isinstance(error, SourceOff) else "failed"
+            runs.append(SourceRun(spec.type, status=status, sentence=str(error)))
             continue
         try:
             runs.append(scrape_source(source, catalog, progress=progress, say=say))
         finally:
             source.close()
-    if all(run.status == "failed" for run in runs):
+    if all(run.status in ("failed", "off") for run in runs):
         raise SourceError(" ".join(dict.fromkeys(run.sentence for run in runs)))
     return Scraped.of(runs)
 
@@ -87,6 +91,14 @@ def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone
         from perennial.sources.demo import DemoSource
 
         return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days, objects=objects)
+    if isinstance(spec, CommonsSpec):
+        from perennial.sources.commons import CommonsSource
+
+        return CommonsSource(spec, objects, contact=settings.contact)
+    if isinstance(spec, TableSpec):
+        from perennial.sources.table import TableSource
+
+        return TableSource(spec.path, objects, contact=settings.contact, allow_hosts=spec.allow_hosts)
     from perennial.sources.folder import FolderSource
 
     return FolderSource(spec.path, alone=alone)
