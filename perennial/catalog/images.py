@@ -1,18 +1,19 @@
 """The images table and the pixels beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from perennial.catalog.aside import Aside
 from perennial.catalog.digests import canonical, digest_of_bytes
 from perennial.catalog.labels import Labels
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
 from perennial.catalog.splits import split_of
-from perennial.catalog.tables import Layout, Table, key_field, quoted
+from perennial.catalog.tables import Layout, Table, among, key_field, quoted
 from perennial.errors import CatalogError
 
 LAYOUT = Layout(
@@ -36,10 +37,8 @@ LAYOUT = Layout(
     ),
     indexed=("id",),
 )
-REVIEW = Layout(
-    pa.schema([key_field("key"), pa.field("task", pa.string()), pa.field("image", pa.string())]), indexed=("key", "image")
-)
 UNLABELLED = ("id", "post", "published", "place", "kind", "metadata")
+REVIEWED = (*UNLABELLED, "title", "url")
 FEEDBACK = "feedback"
 """The source of pictures that people sent; no source will label them."""
 
@@ -53,7 +52,7 @@ class Images:
         self._objects = objects
         self._labels = labels
         self.table = Table(objects, "images", LAYOUT)
-        self.review = Table(objects, "review", REVIEW)
+        self.aside = Aside(objects, labels)
 
     def add(self, images: Sequence[tuple[Image, bytes]]) -> int:
         """Store pixels, then rows; return how many images were new."""
@@ -90,38 +89,32 @@ class Images:
         places = pc.index_in(pa.array(ids, pa.string()), rows["id"].combine_chunks()).drop_null()
         return rows.take(places).select(wanted)
 
-    def unlabelled(self, task: str) -> pa.Table:
+    def unlabelled(self, task: str, sources: Collection[str] | None) -> pa.Table:
         """Return images without a label from their source that aren't set aside for review, sorted by id.
 
-        Rows below a mark, kept for each task, are known to be labelled or set aside, so only newer ones are looked at.
+        Rows below a mark, kept for each task, are known to be labelled or set aside, so only newer ones are looked at. Rows of
+        other sources don't count; where the sources are others than before, the mark begins anew.
         """
-        mark = f"labels/{task}/mark.json"
-        start = self._objects.get_json(mark)["row"] if self._objects.exists(mark) else 0
-        rows = self.table.view().read(UNLABELLED, f"_rowid >= {start} AND source != {quoted(FEEDBACK)}", row_ids=True)
+        mark, wanted = f"labels/{task}/mark.json", None if sources is None else sorted(sources)
+        kept = self._objects.get_json(mark) if self._objects.exists(mark) else {}
+        start = kept.get("row", 0) if kept.get("sources") == wanted else 0
+        own = f"source != {quoted(FEEDBACK)}" if wanted is None else among("source", wanted)
+        rows = self.table.view().read(UNLABELLED, f"_rowid >= {start} AND {own}", row_ids=True)
         ids = rows["id"].to_pylist()
-        done = self._labels.labelled_by_source(task, ids) | self._set_aside(task, ids)
+        done = self._labels.labelled_by_source(task, ids) | self.aside.among(task, ids)
         left = rows.filter(pc.invert(pc.is_in(rows["id"], pa.array(sorted(done), pa.string()))))
         seen, open_ = pc.max(rows["_rowid"]).as_py(), pc.min(left["_rowid"]).as_py()
         reached = open_ if open_ is not None else start if seen is None else seen + 1
         if reached > start:
-            self._objects.put_json(mark, {"row": reached})
+            self._objects.put_json(mark, {"row": reached, "sources": wanted})
         return left.select(UNLABELLED).sort_by("id")
 
-    def set_aside(self, task: str, ids: Sequence[str]) -> int:
-        """Remember images whose label is unknown; return how many were new."""
-        rows = [{"key": f"{task}/{id}", "task": task, "image": id} for id in sorted(set(ids))]
-        return self.review.insert(pa.Table.from_pylist(rows, schema=REVIEW.schema))
-
     def to_review(self, task: str) -> pa.Table:
-        """Return the images set aside for a task that nobody has labelled since, sorted by id."""
-        ids = self.review.view().read(("image",), f"task = {quoted(task)}")["image"].to_pylist()
-        labelled = self._labels.current(task, None, ids)
-        known = set(labelled.filter(labelled["cls"].is_valid())["image"].to_pylist())
-        return self.rows(sorted(set(ids) - known), UNLABELLED)
-
-    def _set_aside(self, task: str, ids: Sequence[str]) -> set[str]:
-        also = f"task = {quoted(task)}"
-        return set(self.review.view().lookup("image", ids, ("image",), also=also)["image"].to_pylist())
+        """Return the images set aside for a task that nobody has labelled since, sorted by id, each with its value."""
+        waiting = self.aside.waiting(task)
+        rows = self.rows(waiting["image"].to_pylist(), REVIEWED)
+        places = pc.index_in(rows["id"].combine_chunks(), waiting["image"].combine_chunks())
+        return rows.append_column("value", waiting["value"].take(places))
 
 
 def pixels_key(id: str) -> str:
