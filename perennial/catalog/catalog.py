@@ -34,7 +34,8 @@ class Catalog:
     def add_images(self, images: Sequence[tuple[Image, bytes]]) -> int:
         """Store images, pixels first and then rows, and return how many were new.
 
-        The first writer of an id wins; within one call, the smaller post.
+        The first writer of an id wins; within one call, the smaller post. A near-duplicate of an image that is there, or stands
+        before it in the call, gets that image's id as ``copy_of``, and its split.
 
         Raises:
             CatalogError: pixels aren't those that the id names.
@@ -57,20 +58,21 @@ class Catalog:
         """
         return self.objects.get(pixels_key(id))
 
-    def unlabelled(self, task: str) -> pa.Table:
+    def unlabelled(self, task: str, kinds: Collection[str] = ()) -> pa.Table:
         """Return images whose source hasn't labelled them for a task: id, post, published, place, kind, metadata (JSON).
 
-        Images that :meth:`review` set aside aren't among them.
+        Images that :meth:`review` set aside aren't among them, nor copies (near-duplicates of another image), nor images of
+        another kind than ``kinds``, where any is named and the source says the kind.
         """
-        return self._images.unlabelled(task)
+        return self._images.unlabelled(task, kinds)
 
     def review(self, task: str, images: Sequence[str]) -> int:
         """Set images aside whose label is unknown, for a person to label; return how many were new."""
         return self._images.set_aside(task, images)
 
-    def to_review(self, task: str) -> pa.Table:
-        """Return the images set aside that nobody has labelled since, with the columns of :meth:`unlabelled`."""
-        return self._images.to_review(task)
+    def to_review(self, task: str, kinds: Collection[str] = ()) -> pa.Table:
+        """Return the images set aside that nobody has labelled since, as :meth:`unlabelled` does."""
+        return self._images.to_review(task, kinds)
 
     def append_labels(self, task: str, events: Sequence[LabelEvent]) -> Batch | None:
         """Append the events that aren't there yet as one batch, and return it; None where all are there.

@@ -1,18 +1,20 @@
 """The images table and the pixels beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from perennial.catalog.digests import canonical, digest_of_bytes
 from perennial.catalog.labels import Labels
+from perennial.catalog.near_duplicates import NearDuplicates, perceptual_hash
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
 from perennial.catalog.splits import split_of
-from perennial.catalog.tables import Layout, Table, key_field, quoted
+from perennial.catalog.tables import Layout, Table, View, key_field, quoted
 from perennial.errors import CatalogError
 
 LAYOUT = Layout(
@@ -32,6 +34,8 @@ LAYOUT = Layout(
             pa.field("licence", pa.string()),
             pa.field("credit", pa.string()),
             pa.field("split", pa.string()),
+            pa.field("hash", pa.string()),
+            pa.field("copy_of", pa.string()),
         ]
     ),
     indexed=("id",),
@@ -43,7 +47,11 @@ UNLABELLED = ("id", "post", "published", "place", "kind", "metadata")
 FEEDBACK = "feedback"
 """The source of pictures that people sent; no source will label them."""
 
+SILENT = ("photo", "")
+"""Kinds of images whose source doesn't say what they show."""
+
 UPLOADS = 16
+Row = dict[str, Any]
 
 
 class Images:
@@ -52,6 +60,7 @@ class Images:
     def __init__(self, objects: Objects, labels: Labels) -> None:
         self._objects = objects
         self._labels = labels
+        self._near_duplicates = NearDuplicates(objects)
         self.table = Table(objects, "images", LAYOUT)
         self.review = Table(objects, "review", REVIEW)
 
@@ -66,9 +75,26 @@ class Images:
         for image, pixels in sorted(images, key=lambda pair: (pair[0].id, pair[0].post, pair[0].url)):
             first.setdefault(image.id, (image, pixels))
         with ThreadPoolExecutor(UPLOADS) as pool:
-            list(pool.map(lambda pair: self._objects.create(pixels_key(pair[0].id), pair[1]), first.values()))
-        rows = [asdict(image) | _derived(image) for image, _ in first.values()]
-        return self.table.insert(pa.Table.from_pylist(rows, schema=LAYOUT.schema))
+            rows = list(pool.map(lambda pair: self._store(*pair), first.values()))
+        place = {image.id: place for place, (image, _) in reversed(list(enumerate(images)))}
+        rows.sort(key=lambda row: place[row["id"]])
+        return self.table.append(lambda view: self._compared(view, rows)).num_rows if rows else 0
+
+    def _store(self, image: Image, pixels: bytes) -> Row:
+        """Store an image's pixels and return its row."""
+        self._objects.create(pixels_key(image.id), pixels)
+        return asdict(image) | _derived(image) | {"hash": perceptual_hash(pixels), "copy_of": ""}
+
+    def _compared(self, view: View, rows: Sequence[Row]) -> pa.Table:
+        """Return the rows whose image isn't there yet; a near-duplicate names what it is a copy of, and has its split."""
+        unknown = set(view.without(pa.table({"id": [row["id"] for row in rows]}))["id"].to_pylist())
+        new = {row["id"]: row for row in rows if row["id"] in unknown}
+        copies = self._near_duplicates.copies(view, {id: row["hash"] for id, row in new.items()})
+        self._near_duplicates.remember({id: row["hash"] for id, row in new.items() if id not in copies})
+        splits = {row["id"]: row["split"] for row in view.lookup("id", list(copies.values()), ("id", "split")).to_pylist()}
+        for id, root in copies.items():
+            new[id] |= {"copy_of": root, "split": splits.get(root) or new[root]["split"]}
+        return pa.Table.from_pylist(list(new.values()), schema=LAYOUT.schema)
 
     def rows(self, ids: Sequence[str] | None, columns: Sequence[str] | None) -> pa.Table:
         """Return rows in the order of ``ids`` (those that are there), or all, sorted by id."""
@@ -80,21 +106,25 @@ class Images:
         places = pc.index_in(pa.array(ids, pa.string()), rows["id"].combine_chunks()).drop_null()
         return rows.take(places).select(wanted)
 
-    def unlabelled(self, task: str) -> pa.Table:
+    def unlabelled(self, task: str, kinds: Collection[str] = ()) -> pa.Table:
         """Return images without a label from their source that aren't set aside for review, sorted by id.
 
-        Rows below a mark, kept for each task, are known to be labelled or set aside, so only newer ones are looked at.
+        Copies aren't among them, nor images of another kind than ``kinds``, where any is named and the source says the kind.
+        Rows below a mark, kept for each task, are known to be none of these, so only newer ones are looked at.
         """
-        mark = f"labels/{task}/mark.json"
-        start = self._objects.get_json(mark)["row"] if self._objects.exists(mark) else 0
-        rows = self.table.view().read(UNLABELLED, f"_rowid >= {start} AND source != {quoted(FEEDBACK)}", row_ids=True)
-        ids = rows["id"].to_pylist()
+        key = f"labels/{task}/mark.json"
+        mark = self._objects.get_json(key) if self._objects.exists(key) else {"row": 0}
+        start = mark["row"] if mark.get("kinds", []) == sorted(kinds) else 0
+        where = f"_rowid >= {start} AND source != {quoted(FEEDBACK)}"
+        rows = self.table.view().read((*UNLABELLED, "copy_of"), where, row_ids=True)
+        asked = _asked(rows, kinds)
+        ids = asked["id"].to_pylist()
         done = self._labels.labelled_by_source(task, ids) | self._set_aside(task, ids)
-        left = rows.filter(pc.invert(pc.is_in(rows["id"], pa.array(sorted(done), pa.string()))))
+        left = asked.filter(pc.invert(pc.is_in(asked["id"], pa.array(sorted(done), pa.string()))))
         seen, open_ = pc.max(rows["_rowid"]).as_py(), pc.min(left["_rowid"]).as_py()
         reached = open_ if open_ is not None else start if seen is None else seen + 1
         if reached > start:
-            self._objects.put_json(mark, {"row": reached})
+            self._objects.put_json(key, {"row": reached, "kinds": sorted(kinds)})
         return left.select(UNLABELLED).sort_by("id")
 
     def set_aside(self, task: str, ids: Sequence[str]) -> int:
@@ -102,12 +132,13 @@ class Images:
         rows = [{"key": f"{task}/{id}", "task": task, "image": id} for id in sorted(set(ids))]
         return self.review.insert(pa.Table.from_pylist(rows, schema=REVIEW.schema))
 
-    def to_review(self, task: str) -> pa.Table:
-        """Return the images set aside for a task that nobody has labelled since, sorted by id."""
+    def to_review(self, task: str, kinds: Collection[str] = ()) -> pa.Table:
+        """Return the images set aside for a task that nobody has labelled since, sorted by id; of these kinds, as above."""
         ids = self.review.view().read(("image",), f"task = {quoted(task)}")["image"].to_pylist()
         labelled = self._labels.current(task, None, ids)
         known = set(labelled.filter(labelled["cls"].is_valid())["image"].to_pylist())
-        return self.rows(sorted(set(ids) - known), UNLABELLED)
+        rows = self.rows(sorted(set(ids) - known), (*UNLABELLED, "copy_of"))
+        return _asked(rows, kinds).select(UNLABELLED)
 
     def _set_aside(self, task: str, ids: Sequence[str]) -> set[str]:
         also = f"task = {quoted(task)}"
@@ -117,6 +148,14 @@ class Images:
 def pixels_key(id: str) -> str:
     """Return the key of an image's pixels."""
     return f"images/{id[:2]}/{id}.jpg"
+
+
+def _asked(rows: pa.Table, kinds: Collection[str]) -> pa.Table:
+    """Return the rows that are no copies, and of one of these kinds or of one that their source doesn't say."""
+    asked = pc.equal(pc.fill_null(rows["copy_of"], ""), "")
+    if kinds:
+        asked = pc.and_(asked, pc.is_in(pc.fill_null(rows["kind"], ""), pa.array(sorted({*kinds, *SILENT}))))
+    return rows.filter(asked)
 
 
 def _derived(image: Image) -> dict[str, str]:
