@@ -53,19 +53,18 @@ class NearDuplicates:
 
         They are taken one after the other, so that a stream gives the same however it is cut. ``view`` is the images' table.
         """
-        near = self._there(view, [hash for hash in hashes.values() if hash])
+        near, known = self._there(view, [hash for hash in hashes.values() if hash])
         found: dict[str, str] = {}
         for image, hash in hashes.items():
-            others = {other: bits for piece in _pieces(hash) for other, bits in near[piece]}
-            own = int(hash or "0", 16)
-            distance, root = min(
-                (((own ^ bits).bit_count(), other) for other, bits in others.items()), default=(DISTANCE + 1, "")
-            )
+            own, pieces = int(hash or "0", 16), _pieces(hash)
+            others = {other for piece in pieces for other in near[piece]}
+            distance, root = min((((own ^ known[other]).bit_count(), other) for other in others), default=(DISTANCE + 1, ""))
             if distance <= DISTANCE:
                 found[image] = root
                 continue
-            for piece in _pieces(hash):
-                near[piece].append((image, own))
+            known[image] = own
+            for piece in pieces:
+                near[piece].append(image)
         return found
 
     def remember(self, hashes: Mapping[str, str]) -> None:
@@ -74,15 +73,17 @@ class NearDuplicates:
         if rows:
             self._table.append(lambda _: pa.Table.from_pylist(rows, schema=LAYOUT.schema))
 
-    def _there(self, view: View, hashes: Sequence[str]) -> defaultdict[str, list[tuple[str, int]]]:
-        """Return the images that share a piece with one of these hashes, by piece."""
-        shared = self._table.view().lookup("piece", sorted({piece for hash in hashes for piece in _pieces(hash)}), ("image",))
-        named = sorted(set(shared["image"].to_pylist()))
-        near: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
-        for row in view.lookup("id", named, ("id", "hash", "copy_of")).to_pylist():
-            for piece in _pieces(row["hash"] if not row["copy_of"] else ""):
-                near[piece].append((row["id"], int(row["hash"], 16)))
-        return near
+    def _there(self, view: View, hashes: Sequence[str]) -> tuple[defaultdict[str, list[str]], dict[str, int]]:
+        """Return the images that share a piece with one of these hashes and are no copies, by piece, and their hashes."""
+        asked = sorted({piece for hash in hashes for piece in _pieces(hash)})
+        shared = self._table.view().lookup("piece", asked, ("piece", "image")).to_pylist()
+        rows = view.lookup("id", sorted({row["image"] for row in shared}), ("id", "hash", "copy_of")).to_pylist()
+        known = {row["id"]: int(row["hash"], 16) for row in rows if row["hash"] and not row["copy_of"]}
+        near: defaultdict[str, list[str]] = defaultdict(list)
+        for row in shared:
+            if row["image"] in known:
+                near[row["piece"]].append(row["image"])
+        return near, known
 
 
 def _pieces(hash: str | None) -> list[str]:
