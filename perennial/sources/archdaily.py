@@ -10,10 +10,11 @@ from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser
 
+from perennial.catalog.objects import Objects
 from perennial.errors import SourceError
-from perennial.sources.fetch import Fetcher
 from perennial.sources.images import MAX_BYTES
-from perennial.sources.posts import ImageRef, Known, Post
+from perennial.sources.posts import ImageRef, Known, Post, source_key
+from perennial.sources.web import Fetcher, Manners, place_of
 
 MAX_LISTING_PAGES = 2000
 _DRAWN = re.compile(r"-(plan|section|elevation|axonometric|diagram|model|sketch|detail)(-\d+)?(\.jpg)?$")
@@ -29,6 +30,8 @@ _METAS = {
 class ArchDailySource:
     """Projects, newest first; a run stops ``overlap_days`` before the newest one that a complete run took."""
 
+    parser = 1
+
     def __init__(
         self,
         base_url: str,
@@ -38,14 +41,17 @@ class ArchDailySource:
         name: str = "archdaily",
         delay_s: float = 2.0,
         workers: int = 1,
+        objects: Objects | None = None,
+        contact: str = "",
     ) -> None:
-        self.name = name
-        self.key = name
-        self.workers = workers
         self._base = base_url.rstrip("/")
+        self.name = name
+        self.key = source_key(name, self._base, images_per_post)
+        self.workers = workers
         self._images_per_post = images_per_post
         self._overlap = datetime.timedelta(days=overlap_days)
-        self._fetch = Fetcher(self._base, delay_s=delay_s, connections=workers + 1)
+        manners = Manners(contact, delay_s, None)
+        self._fetch = Fetcher(objects, manners, allowed=[place_of(self._base)], connections=workers + 1)
 
     def posts(self, known: Known) -> Iterator[Post]:
         """Yield listed projects that aren't known, newest first, without their images.
@@ -58,10 +64,10 @@ class ArchDailySource:
         for page in range(1, MAX_LISTING_PAGES + 1):
             entries = self._listing(page)
             posts = [post for post in map(self._listed, entries) if post]
-            fresh = [post for post in posts if post.id not in seen]
-            seen.update(post.id for post in fresh)
-            yield from (post for post in fresh if post.published >= oldest and not known.has(post))
-            if not fresh or fresh[-1].published < oldest:
+            unseen = [post for post in posts if post.id not in seen]
+            seen.update(post.id for post in unseen)
+            yield from known.fresh(post for post in unseen if post.published >= oldest)
+            if not unseen or unseen[-1].published < oldest:
                 return
 
     def complete(self, post: Post) -> Post:
@@ -71,7 +77,7 @@ class ArchDailySource:
             Gone: the page isn't there any more.
             SourceError: the site is away.
         """
-        page = LexborHTMLParser(self._fetch.get(post.url).decode("utf-8", "replace"))
+        page = LexborHTMLParser(self._fetch.get(post.url, expect="html").decode("utf-8", "replace"))
         said = _metas(page)
         place = post.metadata["place"]
         if "," not in place and said.get("location"):
@@ -90,7 +96,7 @@ class ArchDailySource:
             Gone: it isn't there any more, or has too many bytes.
             SourceError: the site is away.
         """
-        return self._fetch.get(image.location, MAX_BYTES)
+        return self._fetch.get(image.location, max_bytes=MAX_BYTES, expect="image")
 
     def address(self, image: ImageRef) -> str:
         """Return the picture's URL."""
@@ -125,7 +131,7 @@ class ArchDailySource:
 
     def _gallery(self, url: str) -> tuple[ImageRef, ...]:
         """Read the pictures from the first gallery page, which holds all."""
-        node = LexborHTMLParser(self._fetch.get(url).decode("utf-8", "replace")).css_first("#gallery-items")
+        node = LexborHTMLParser(self._fetch.get(url, expect="html").decode("utf-8", "replace")).css_first("#gallery-items")
         try:
             items = json.loads((node.attributes.get("data-images") or "") if node else "")
         except ValueError:

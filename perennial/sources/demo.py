@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from perennial.errors import SourceError
 from perennial.sources.archdaily import ArchDailySource
-from perennial.sources.posts import ImageRef, Post
+from perennial.sources.posts import ImageRef, Post, source_key
 
 
 class DemoSource(ArchDailySource):
@@ -22,6 +22,7 @@ class DemoSource(ArchDailySource):
         super().__init__(
             base_url, images_per_post=images_per_post, overlap_days=overlap_days, name="demo", delay_s=0.0, workers=4
         )
+        self.key = source_key("demo", images_per_post)  # the port changes with each start
 
     def complete(self, post: Post) -> Post:
         """Return the post with its images, its own address without the host."""

@@ -18,6 +18,7 @@ class FolderSource:
     """One post a file: its class is the first subfolder, its date the file's modification date in UTC."""
 
     workers = 4
+    parser = 1
 
     def __init__(self, path: Path, *, alone: bool = True) -> None:
         """Read ``path``; ``alone`` says that a task has no other source, so that one class is too few."""
@@ -32,12 +33,9 @@ class FolderSource:
             SourceError: there is no such folder, or too little in it to begin with.
         """
         _check_there(self._path)
-        if not known.posts:
+        if known.empty:
             survey(self._path, classes=2 if self._alone else 0)
-        for file in _pictures(self._path):
-            post = self._post(file)
-            if post is not None and not known.has(post):
-                yield post
+        yield from known.fresh(post for file in _pictures(self._path) if (post := self._post(file)))
 
     def complete(self, post: Post) -> Post:
         """Return the post as it is."""
@@ -72,14 +70,15 @@ class FolderSource:
             return None
         path = file.relative_to(self._path).as_posix()
         folder = path.split("/")[0] if "/" in path else ""
+        mark = f"{status.st_size}:{status.st_mtime_ns}"
         return Post(
             id=path,
             url=path,
             published=datetime.datetime.fromtimestamp(status.st_mtime, datetime.UTC).date(),
             title=file.stem,
             metadata={"folder": folder} if folder else {},
-            images=(ImageRef(path),),
-            mark=f"{status.st_size}:{status.st_mtime_ns}",
+            images=(ImageRef(path, id=f"{path}#{mark}"),),
+            mark=mark,
         )
 
 

@@ -29,8 +29,18 @@ def label(task: Task, catalog: Catalog) -> Batch | None:
     return catalog.append_labels(task.name, events) if events else None
 
 
+def waiting(task: Task, catalog: Catalog) -> bool:
+    """Say whether images of the task's sources were never labelled for it, as those that another task scraped."""
+    sources = _sources(task)
+    return any(post.partition("/")[0] in sources for post in catalog.unlabelled(task.name)["post"].to_pylist())
+
+
 def _candidates(task: Task, catalog: Catalog) -> Iterator[dict[str, Any]]:
     """Yield new images and those set aside earlier; a store may hold other tasks' images too."""
-    sources = {folder_name(source.path) if isinstance(source, FolderSource) else source.type for source in task.sources}
+    sources = _sources(task)
     for rows in (catalog.unlabelled(task.name), catalog.to_review(task.name)):
         yield from (row for row in rows.to_pylist() if row["post"].partition("/")[0] in sources)
+
+
+def _sources(task: Task) -> set[str]:
+    return {folder_name(source.path) if isinstance(source, FolderSource) else source.type for source in task.sources}

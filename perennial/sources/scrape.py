@@ -8,9 +8,11 @@ from itertools import count
 
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.digests import digest_of_bytes
+from perennial.catalog.objects import Objects
 from perennial.catalog.quarantine import quarantine
 from perennial.catalog.rows import Image
 from perennial.errors import ImageRejected, SourceError
+from perennial.settings import Settings
 from perennial.sources.images import normalise
 from perennial.sources.posts import Gone, ImageRef, Post, Source
 from perennial.sources.state import State
@@ -55,7 +57,7 @@ class _Taken:
     refused: list[tuple[str, bytes | None, str]] = field(default_factory=list)
 
 
-def scrape(task: Task, catalog: Catalog, *, progress: Progress = _silent) -> Scraped:
+def scrape(task: Task, catalog: Catalog, settings: Settings | None = None, *, progress: Progress = _silent) -> Scraped:
     """Read what is new at each source of a task into the catalog; a run that was killed goes on where it stopped.
 
     An image that can't be taken is put into quarantine with its reason, and the run goes on. ``progress`` gets the posts
@@ -66,16 +68,18 @@ def scrape(task: Task, catalog: Catalog, *, progress: Progress = _silent) -> Scr
     """
     found = Scraped()
     for spec in task.sources:
-        source = open_source(spec, alone=len(task.sources) == 1)
+        source = open_source(spec, catalog.objects, settings or Settings.load(), alone=len(task.sources) == 1)
         try:
-            found += _scrape(task, catalog, source, progress)
+            found += _scrape(catalog, source, progress)
         finally:
             source.close()
     return found
 
 
-def open_source(spec: SourceSpec, *, alone: bool = True) -> Source:
+def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone: bool = True) -> Source:  # noqa: ARG001
     """Return the source that a task names; ``alone`` says that it is the task's only one.
+
+    ``objects`` is the store that what it has to remember lies in, ``settings`` say who runs this.
 
     Raises:
         SourceError: the source is off until its operator states permission, or has no address.
@@ -98,11 +102,10 @@ def open_source(spec: SourceSpec, *, alone: bool = True) -> Source:
     return FolderSource(spec.path, alone=alone)
 
 
-def _scrape(task: Task, catalog: Catalog, source: Source, progress: Progress) -> Scraped:
-    state = State(catalog.objects, task.name, source.key)
-    known = state.load()
-    found = Scraped(known=len(known.posts))
-    for chunk in _chunks(_taken(source, source.posts(known), progress)):
+def _scrape(catalog: Catalog, source: Source, progress: Progress) -> Scraped:
+    state = State(catalog.objects, source.key, source.parser)
+    found = Scraped(known=state.count())
+    for chunk in _chunks(_taken(source, source.posts(state.known()), progress)):
         found += _write(catalog, source, chunk)
         state.remember([taken.post for taken in chunk])
     state.complete()

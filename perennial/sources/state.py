@@ -1,61 +1,96 @@
-"""What was taken from a source before, so that nothing is fetched twice and a killed run goes on where it stopped.
+"""What was taken from a source before, so that nothing is fetched twice, whichever task asks for it.
 
-``sources/<task>/<key>.json`` is what runs up to the last complete one took; each chunk of an unfinished run is an object
-of its own beside it, so that remembering a chunk costs what is new.
+Two Lance tables hold what every source gave, ``posts`` and ``fetched``; ``sources/<key>.json`` says how far the last complete
+run came. A source's key is made of its type, its address and what is chosen there, so tasks that share a source share this.
 """
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from perennial.catalog.digests import canonical, digest_of
+import pyarrow as pa
+
+from perennial.catalog.digests import canonical
 from perennial.catalog.objects import Objects
+from perennial.catalog.tables import Layout, Table, key_field, quoted
 from perennial.sources.posts import Known, Post
+
+POSTS = Layout(
+    pa.schema(
+        [
+            key_field("key"),
+            pa.field("source", pa.string()),
+            pa.field("post", pa.string()),
+            pa.field("published", pa.date32()),
+            pa.field("status", pa.string()),
+            pa.field("parser", pa.int32()),
+            pa.field("at", pa.timestamp("s", tz="UTC")),
+            pa.field("images", pa.int32()),
+        ]
+    ),
+    indexed=("key",),
+)
 
 
 class State:
-    """One source's state under one task."""
+    """One source's state."""
 
-    def __init__(self, objects: Objects, task: str, key: str) -> None:
+    def __init__(self, objects: Objects, key: str, parser: int) -> None:
+        self.key = key
         self._objects = objects
-        self._key = f"sources/{task}/{key}.json"
-        self._parts = f"sources/{task}/{key}"
+        self._parser = parser
+        self._document = f"sources/{key}.json"
+        self._posts = Table(objects, "posts", POSTS)
 
-    def load(self) -> Known:
-        """Return what is known, chunks of an unfinished run among it."""
-        document: Any = self._objects.get_json(self._key) if self._objects.exists(self._key) else _EMPTY
-        posts: dict[str, str] = dict(document["posts"])
-        for name in self._objects.keys(self._parts):
-            posts |= self._objects.get_json(name)["posts"]
-        return Known(posts, _date(document["watermark"]))
+    def known(self) -> Known:
+        """Return the lookup of what is known."""
+        return Known(self._taken, _date(self._read().get("watermark")), empty=self.count() == 0)
+
+    def count(self) -> int:
+        """Return how many posts are known."""
+        dataset = self._posts.view().dataset
+        return dataset.count_rows(f"source = {quoted(self.key)}") if dataset is not None else 0
 
     def remember(self, posts: Sequence[Post]) -> None:
         """Remember posts whose images lie in the catalog."""
+        now = datetime.datetime.now(datetime.UTC)
+        rows = [
+            {
+                "key": self._key(post),
+                "source": self.key,
+                "post": post.id,
+                "published": post.published,
+                "status": "taken",
+                "parser": self._parser,
+                "at": now,
+                "images": len(post.images),
+            }
+            for post in posts
+        ]
+        self._posts.insert(pa.Table.from_pylist(rows, schema=POSTS.schema))
         newest = max(post.published for post in posts).isoformat()
-        document = {"posts": {post.id: post.mark for post in posts}, "newest": newest}
-        self._objects.create_json(f"{self._parts}/{digest_of(document)[:20]}.json", document)
+        self._change(lambda old: {**old, "newest": max(newest, old.get("newest") or "")})
 
     def complete(self) -> None:
-        """Fold the chunks into one object and move the watermark to the newest post: the listing was read to its end."""
-        names = list(self._objects.keys(self._parts))
-        if not names:
-            return
-        parts = [self._objects.get_json(name) for name in names]
-        self._objects.update(self._key, lambda old: canonical(_folded(json.loads(old) if old else _EMPTY, parts)))
-        for name in names:
-            self._objects.delete(name)
+        """Move the watermark to the newest post, or to today where that is dated later: the listing was read to its end."""
+        today = datetime.datetime.now(datetime.UTC).date().isoformat()
+        self._change(lambda old: {**old, "watermark": min(old["newest"], today)} if old.get("newest") else dict(old))
 
+    def _taken(self, posts: Sequence[Post]) -> list[bool]:
+        found = self._posts.view().lookup("key", [self._key(post) for post in posts], ("key",))
+        there = set(found["key"].to_pylist())
+        return [self._key(post) in there for post in posts]
 
-_EMPTY: Mapping[str, Any] = {"posts": {}, "watermark": None}
+    def _key(self, post: Post) -> str:
+        return f"{self.key}/{post.id}#{post.mark}"
 
+    def _read(self) -> dict[str, Any]:
+        document: dict[str, Any] = self._objects.get_json(self._document) if self._objects.exists(self._document) else {}
+        return document
 
-def _folded(document: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    posts = dict(document["posts"])
-    for part in parts:
-        posts |= part["posts"]
-    dates = [part["newest"] for part in parts] + [document["watermark"] or ""]
-    return {"posts": posts, "watermark": max(dates)}
+    def _change(self, change: Any) -> None:
+        self._objects.update(self._document, lambda old: canonical(change(json.loads(old) if old else {})))
 
 
 def _date(text: str | None) -> datetime.date | None:

@@ -57,14 +57,14 @@ def source(web: Web) -> Iterator[ArchDailySource]:
 
 
 def ids(source: ArchDailySource, known: Known | None = None) -> list[str]:
-    return [post.id for post in source.posts(known or Known())]
+    return [post.id for post in source.posts(known or Known.nothing())]
 
 
 def test_pages_of_the_listing_are_read_to_the_end(web: Web, source: ArchDailySource) -> None:
     web.pages[f"{LISTING}1"] = listing(entry(9), entry(8))
     web.pages[f"{LISTING}2"] = listing(entry(8), entry(7))  # one moved on while page 1 was read
     web.pages[f"{LISTING}3"] = listing()
-    posts = list(source.posts(Known()))
+    posts = list(source.posts(Known.nothing()))
     assert [post.id for post in posts] == ["9", "8", "7"]
     assert posts[0].published == DAY
     assert posts[0].url == f"{web.url}/9/house-9-office"
@@ -74,7 +74,7 @@ def test_pages_of_the_listing_are_read_to_the_end(web: Web, source: ArchDailySou
 def test_known_posts_are_left_out_and_old_pages_not_asked(web: Web, source: ArchDailySource) -> None:
     web.pages[f"{LISTING}1"] = listing(entry(9), entry(8, days=1), entry(7, days=2))
     web.pages[f"{LISTING}2"] = listing(entry(6, days=4), entry(5, days=5))
-    known = Known({"8": "", "6": ""}, watermark=DAY - datetime.timedelta(days=1))
+    known = Known.of({"8": "", "6": ""}, watermark=DAY - datetime.timedelta(days=1))
     assert ids(source, known) == ["9", "7"]
     assert web.asked[f"{LISTING}3"] == 0
 
@@ -96,7 +96,7 @@ def test_another_shape_of_listing_is_said(web: Web, source: ArchDailySource, bod
 def complete(web: Web, source: ArchDailySource, **changes: Any) -> Any:
     web.pages[f"{LISTING}1"] = listing(entry(9, **changes))
     web.pages[f"{LISTING}2"] = listing()
-    return source.complete(next(source.posts(Known())))
+    return source.complete(next(source.posts(Known.nothing())))
 
 
 def test_page_and_gallery_complete_a_post(web: Web, source: ArchDailySource) -> None:

@@ -13,6 +13,7 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.catalog.quarantine import quarantined
 from perennial.errors import SourceError
+from perennial.settings import Settings
 from perennial.sources import scrape as scraping
 from perennial.sources.demo_site.pages import picture_address
 from perennial.sources.demo_site.posts import first_day
@@ -129,8 +130,8 @@ def test_no_site_is_an_error(catalog: Catalog) -> None:
 def test_archdaily_is_off_without_permission(catalog: Catalog) -> None:
     spec = ArchDailySource(type="archdaily")
     with pytest.raises(SourceError, match="is off: its terms forbid scraping"):
-        open_source(spec)
-    open_source(spec.model_copy(update={"permission": "The editors, 2 May 2025"})).close()
+        open_source(spec, catalog.objects, Settings())
+    open_source(spec.model_copy(update={"permission": "The editors, 2 May 2025"}), catalog.objects, Settings()).close()
 
 
 def test_a_source_that_is_off_loses_nothing_of_the_others(site: CountingSite, catalog: Catalog) -> None:
