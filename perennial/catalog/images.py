@@ -8,13 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from perennial.catalog.aside import Aside
 from perennial.catalog.digests import canonical, digest_of_bytes
 from perennial.catalog.labels import Labels
 from perennial.catalog.near_duplicates import NearDuplicates, perceptual_hash
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
 from perennial.catalog.splits import split_of
-from perennial.catalog.tables import Layout, Table, View, key_field, quoted
+from perennial.catalog.tables import Layout, Table, View, among, key_field, quoted
 from perennial.errors import CatalogError
 
 LAYOUT = Layout(
@@ -40,10 +41,8 @@ LAYOUT = Layout(
     ),
     indexed=("id",),
 )
-REVIEW = Layout(
-    pa.schema([key_field("key"), pa.field("task", pa.string()), pa.field("image", pa.string())]), indexed=("key", "image")
-)
 UNLABELLED = ("id", "post", "published", "place", "kind", "metadata")
+REVIEWED = (*UNLABELLED, "title", "url")
 FEEDBACK = "feedback"
 """The source of pictures that people sent; no source will label them."""
 
@@ -62,7 +61,7 @@ class Images:
         self._labels = labels
         self._near_duplicates = NearDuplicates(objects)
         self.table = Table(objects, "images", LAYOUT)
-        self.review = Table(objects, "review", REVIEW)
+        self.aside = Aside(objects, labels)
 
     def add(self, images: Sequence[tuple[Image, bytes]]) -> int:
         """Store pixels, then rows; return how many images were new."""
@@ -106,43 +105,34 @@ class Images:
         places = pc.index_in(pa.array(ids, pa.string()), rows["id"].combine_chunks()).drop_null()
         return rows.take(places).select(wanted)
 
-    def unlabelled(self, task: str, kinds: Collection[str] = ()) -> pa.Table:
+    def unlabelled(self, task: str, sources: Collection[str] | None, kinds: Collection[str]) -> pa.Table:
         """Return images without a label from their source that aren't set aside for review, sorted by id.
 
-        Copies aren't among them, nor images of another kind than ``kinds``, where any is named and the source says the kind.
-        Rows below a mark, kept for each task, are known to be none of these, so only newer ones are looked at.
+        Rows below a mark, kept for each task, are known to be labelled, set aside or never to be, so only newer ones are looked
+        at. Rows of other sources don't count, nor copies, nor another kind than ``kinds`` where the source says it and any is
+        named; where sources or kinds are others than before, the mark begins anew.
         """
-        key = f"labels/{task}/mark.json"
-        mark = self._objects.get_json(key) if self._objects.exists(key) else {"row": 0}
-        start = mark["row"] if mark.get("kinds", []) == sorted(kinds) else 0
-        where = f"_rowid >= {start} AND source != {quoted(FEEDBACK)}"
-        rows = self.table.view().read((*UNLABELLED, "copy_of"), where, row_ids=True)
+        mark, wanted = f"labels/{task}/mark.json", None if sources is None else sorted(sources)
+        kept = self._objects.get_json(mark) if self._objects.exists(mark) else {}
+        start = kept.get("row", 0) if (kept.get("sources"), kept.get("kinds", [])) == (wanted, sorted(kinds)) else 0
+        own = f"source != {quoted(FEEDBACK)}" if wanted is None else among("source", wanted)
+        rows = self.table.view().read((*UNLABELLED, "copy_of"), f"_rowid >= {start} AND {own}", row_ids=True)
         asked = _asked(rows, kinds)
         ids = asked["id"].to_pylist()
-        done = self._labels.labelled_by_source(task, ids) | self._set_aside(task, ids)
+        done = self._labels.labelled_by_source(task, ids) | self.aside.among(task, ids)
         left = asked.filter(pc.invert(pc.is_in(asked["id"], pa.array(sorted(done), pa.string()))))
         seen, open_ = pc.max(rows["_rowid"]).as_py(), pc.min(left["_rowid"]).as_py()
         reached = open_ if open_ is not None else start if seen is None else seen + 1
         if reached > start:
-            self._objects.put_json(key, {"row": reached, "kinds": sorted(kinds)})
+            self._objects.put_json(mark, {"row": reached, "sources": wanted, "kinds": sorted(kinds)})
         return left.select(UNLABELLED).sort_by("id")
 
-    def set_aside(self, task: str, ids: Sequence[str]) -> int:
-        """Remember images whose label is unknown; return how many were new."""
-        rows = [{"key": f"{task}/{id}", "task": task, "image": id} for id in sorted(set(ids))]
-        return self.review.insert(pa.Table.from_pylist(rows, schema=REVIEW.schema))
-
-    def to_review(self, task: str, kinds: Collection[str] = ()) -> pa.Table:
-        """Return the images set aside for a task that nobody has labelled since, sorted by id; of these kinds, as above."""
-        ids = self.review.view().read(("image",), f"task = {quoted(task)}")["image"].to_pylist()
-        labelled = self._labels.current(task, None, ids)
-        known = set(labelled.filter(labelled["cls"].is_valid())["image"].to_pylist())
-        rows = self.rows(sorted(set(ids) - known), (*UNLABELLED, "copy_of"))
-        return _asked(rows, kinds).select(UNLABELLED)
-
-    def _set_aside(self, task: str, ids: Sequence[str]) -> set[str]:
-        also = f"task = {quoted(task)}"
-        return set(self.review.view().lookup("image", ids, ("image",), also=also)["image"].to_pylist())
+    def to_review(self, task: str) -> pa.Table:
+        """Return the images set aside for a task that nobody has labelled since, sorted by id, each with its value."""
+        waiting = self.aside.waiting(task)
+        rows = self.rows(waiting["image"].to_pylist(), REVIEWED)
+        places = pc.index_in(rows["id"].combine_chunks(), waiting["image"].combine_chunks())
+        return rows.append_column("value", waiting["value"].take(places))
 
 
 def pixels_key(id: str) -> str:
