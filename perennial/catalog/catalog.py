@@ -92,7 +92,8 @@ class Catalog:
     def append_labels(self, task: str, events: Sequence[LabelEvent]) -> Batch | None:
         """Append the events that aren't there yet as one batch, and return it; None where all are there.
 
-        A source says a thing once; a person may say the same again after something else was said in between.
+        A source names a class once; it may take a label away again, and a person may say the same again, after something else
+        was said in between.
         """
         return self._labels.append(task, events)
 
