@@ -47,6 +47,11 @@ class Aside:
         also = f"task = {quoted(task)}"
         return set(self.table.view().lookup("image", images, ("image",), also=also)["image"].to_pylist())
 
+    def values(self, task: str) -> set[str]:
+        """Return all values that were ever unknown, of images labelled since too."""
+        rows = self.table.view().read(("value",), f"task = {quoted(task)}")
+        return {str(value) for value in pc.unique(rows["value"]).drop_null().to_pylist() if value}
+
     def waiting(self, task: str) -> pa.Table:
         """Return image and value of those that nobody has labelled since, sorted by image."""
         rows = self.table.view().read(("image", "value"), f"task = {quoted(task)}")

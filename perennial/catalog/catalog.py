@@ -89,6 +89,14 @@ class Catalog:
         """Return which of these images a person has said anything of."""
         return self._labels.said_by_people(task, images)
 
+    def last_said(self, task: str, images: Sequence[str]) -> dict[str, tuple[str | None, str]]:
+        """Return class and origin of the last event of each of these images that has one, held and rejected ones too."""
+        return self._labels.last(task, images)
+
+    def unknown_values(self, task: str) -> set[str]:
+        """Return all values that a task's rule ever didn't know, of images that were labelled since too."""
+        return self._images.aside.values(task)
+
     def append_labels(self, task: str, events: Sequence[LabelEvent]) -> Batch | None:
         """Append the events that aren't there yet as one batch, and return it; None where all are there.
 

@@ -98,6 +98,12 @@ class Labels:
         last = fold(in_fold_order(rows.filter(pc.invert(pc.is_in(rows["image"], settled)))))
         return dict(zip(last["image"].to_pylist(), last["cls"].to_pylist(), strict=True))
 
+    def last(self, task: str, images: Sequence[str]) -> dict[str, tuple[str | None, str]]:
+        """Return the class and the origin of the last event of each image that has one, held and rejected ones included."""
+        also = f"task = {quoted(task)} AND image != {quoted(HEADER)}"
+        rows = fold(in_fold_order(self.table.view().lookup("image", images, COLUMNS, also=also)))
+        return {row["image"]: (row["cls"], row["origin"]) for row in rows.to_pylist()}
+
     def said_by_people(self, task: str, images: Sequence[str]) -> set[str]:
         """Return which of these images have an event of this task from a person."""
         also = f"task = {quoted(task)} AND image != {quoted(HEADER)} AND origin != 'source'"
