@@ -27,6 +27,16 @@ class ArchDailySource(_Part):
     permission: str = Field("", description="Who allowed scraping, and when; the source is off while this is empty.")
     images_per_post: int = Field(3, ge=1)
     overlap_days: int = Field(3, ge=0, description="Days before the newest known post that are listed again.")
+    backfill: bool = Field(False, description="After what is new, take older posts by the site's sitemap.")
+    delay_s: float = Field(2.0, ge=0, description="Least pause between two requests to one host.")
+    daily_requests: int = Field(5000, ge=1, description="Requests to one host in a UTC day.")
+    allow_hosts: tuple[str, ...] = Field((), description="Hosts that may lie inside the network, as host or host:port.")
+
+    @model_validator(mode="after")
+    def _polite(self) -> "ArchDailySource":
+        if self.delay_s < 2 and "archdaily.com" in self.base_url:
+            raise ValueError(f"delay_s is {self.delay_s}; ArchDaily is asked every 2 seconds at most; make it 2 or more")
+        return self
 
 
 class DemoSource(_Part):

@@ -34,13 +34,21 @@ class Catalog:
     def add_images(self, images: Sequence[tuple[Image, bytes]]) -> int:
         """Store images, pixels first and then rows, and return how many were new.
 
-        The first writer of an id wins; within one call, the smaller post. A near-duplicate of an image that is there, or stands
-        before it in the call, gets that image's id as ``copy_of``, and its split.
+        The first writer of an id wins; within one call, the first that is given. A near-duplicate of an image that is there, or
+        was given before it, gets that image's id as ``copy_of``, and its split.
 
         Raises:
             CatalogError: pixels aren't those that the id names.
         """
         return self._images.add(images)
+
+    def store_pixels(self, pixels: bytes) -> str:
+        """Store a normalised JPEG, whose row comes later by :meth:`add_rows`, and return the id of its image."""
+        return self._images.store(pixels)
+
+    def add_rows(self, images: Sequence[Image]) -> int:
+        """Write the rows of images whose pixels are stored, as :meth:`add_images` does."""
+        return self._images.enter(images)
 
     def image_ids(self) -> list[str]:
         """Return the ids of all images, sorted."""

@@ -1,6 +1,6 @@
 """The images table and the pixels beside it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
@@ -70,30 +70,37 @@ class Images:
                 raise CatalogError(
                     f"The image {image.id} of {image.post} came with other pixels than its id says. Read it again."
                 )
-        first: dict[str, tuple[Image, bytes]] = {}
-        for image, pixels in sorted(images, key=lambda pair: (pair[0].id, pair[0].post, pair[0].url)):
-            first.setdefault(image.id, (image, pixels))
         with ThreadPoolExecutor(UPLOADS) as pool:
-            rows = list(pool.map(lambda pair: self._store(*pair), first.values()))
-        place = {image.id: place for place, (image, _) in reversed(list(enumerate(images)))}
-        rows.sort(key=lambda row: place[row["id"]])
+            list(pool.map(self.store, {image.id: pixels for image, pixels in images}.values()))
+        return self.enter([image for image, _ in images])
+
+    def store(self, pixels: bytes) -> str:
+        """Store pixels, if they aren't there yet, and return the id of their image."""
+        id = digest_of_bytes(pixels)
+        self._objects.create(pixels_key(id), pixels)
+        return id
+
+    def enter(self, images: Sequence[Image]) -> int:
+        """Write the rows of images whose pixels are stored, the first of each id; return how many were new."""
+        first: dict[str, Image] = {}
+        for image in images:
+            first.setdefault(image.id, image)
+        rows = {id: asdict(image) | _derived(image) for id, image in first.items()}
         return self.table.append(lambda view: self._compared(view, rows)).num_rows if rows else 0
 
-    def _store(self, image: Image, pixels: bytes) -> Row:
-        """Store an image's pixels and return its row."""
-        self._objects.create(pixels_key(image.id), pixels)
-        return asdict(image) | _derived(image) | {"hash": perceptual_hash(pixels), "copy_of": ""}
-
-    def _compared(self, view: View, rows: Sequence[Row]) -> pa.Table:
+    def _compared(self, view: View, rows: Mapping[str, Row]) -> pa.Table:
         """Return the rows whose image isn't there yet; a near-duplicate names what it is a copy of, and has its split."""
-        unknown = set(view.without(pa.table({"id": [row["id"] for row in rows]}))["id"].to_pylist())
-        new = {row["id"]: row for row in rows if row["id"] in unknown}
+        unknown = set(view.without(pa.table({"id": list(rows)}))["id"].to_pylist())
+        new = {id: row | {"hash": self._hash(id, row["hash"])} for id, row in rows.items() if id in unknown}
         copies = self._near_duplicates.copies(view, {id: row["hash"] for id, row in new.items()})
         self._near_duplicates.remember({id: row["hash"] for id, row in new.items() if id not in copies})
         splits = {row["id"]: row["split"] for row in view.lookup("id", list(copies.values()), ("id", "split")).to_pylist()}
         for id, root in copies.items():
             new[id] |= {"copy_of": root, "split": splits.get(root) or new[root]["split"]}
         return pa.Table.from_pylist(list(new.values()), schema=LAYOUT.schema)
+
+    def _hash(self, id: str, known: str | None) -> str:
+        return perceptual_hash(self._objects.get(pixels_key(id))) if known is None else known
 
     def rows(self, ids: Sequence[str] | None, columns: Sequence[str] | None) -> pa.Table:
         """Return rows in the order of ``ids`` (those that are there), or all, sorted by id."""
@@ -124,7 +131,7 @@ class Images:
         seen, open_ = pc.max(rows["_rowid"]).as_py(), pc.min(left["_rowid"]).as_py()
         reached = open_ if open_ is not None else start if seen is None else seen + 1
         if reached > start:
-            self._objects.put_json(mark, {"row": reached, "sources": wanted, "kinds": sorted(kinds)})
+            self._objects.put_json(mark, {"row": reached, "sources": wanted, **({"kinds": sorted(kinds)} if kinds else {})})
         return left.select(UNLABELLED).sort_by("id")
 
     def to_review(self, task: str) -> pa.Table:
@@ -149,4 +156,4 @@ def _asked(rows: pa.Table, kinds: Collection[str]) -> pa.Table:
 
 
 def _derived(image: Image) -> dict[str, str]:
-    return {"metadata": canonical(dict(image.metadata)).decode(), "split": split_of(image.post)}
+    return {"metadata": canonical(dict(image.metadata)).decode(), "split": split_of(image.post), "copy_of": ""}

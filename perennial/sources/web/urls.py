@@ -35,7 +35,7 @@ def place_of(url: "httpx.URL | str") -> str:
     """Return host and port of an address, such as ``127.0.0.1:8080`` or ``www.archdaily.com:443``."""
     address = httpx.URL(url)
     port = address.port or PORTS.get(address.scheme, 0)
-    host = address.raw_host.decode("ascii").lower()
+    host = address.raw_host.decode("ascii").lower().rstrip(".")
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
