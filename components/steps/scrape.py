@@ -1,5 +1,6 @@
 """Take in what is new at the task's sources."""
 
+from dataclasses import asdict
 from typing import Any
 
 from components.step import Step
@@ -21,11 +22,11 @@ def scrape(task: str, run: str, definition: str) -> dict[str, Any]:
             return facts
         settle(step.run, definition, step.settings.tasks)
         unfinished = begin(step.run)
-        found = scrape_sources(step.task, step.catalog, step.settings, progress=step.progress)
+        found = scrape_sources(step.task, step.catalog, step.settings, progress=step.progress, say=step.note)
         new = found.posts or int(waiting(step.task, step.catalog))
         go = goes_on(step.run, step.task, new_posts=new, unfinished=unfinished)
         if not go:
             take_in(step.objects, step.task.endpoint_name)  # else what servers note would pile up until something new is there
-        sentence = f"{found.posts} new posts, {found.images} new images, {found.quarantined} quarantined"
         counts = {"posts": found.posts, "images": found.images, "quarantined": found.quarantined}
-        return step.done(sentence, go=go, unfinished=unfinished, **counts)
+        sources = [asdict(source) for source in found.sources]
+        return step.done(found.sentence, go=go, unfinished=unfinished, **counts, sources=sources)

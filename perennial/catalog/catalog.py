@@ -34,12 +34,21 @@ class Catalog:
     def add_images(self, images: Sequence[tuple[Image, bytes]]) -> int:
         """Store images, pixels first and then rows, and return how many were new.
 
-        The first writer of an id wins; within one call, the smaller post.
+        The first writer of an id wins; within one call, the first that is given. A near-duplicate of an image that is there, or
+        was given before it, gets that image's id as ``copy_of``, and its split.
 
         Raises:
             CatalogError: pixels aren't those that the id names.
         """
         return self._images.add(images)
+
+    def store_pixels(self, pixels: bytes) -> str:
+        """Store a normalised JPEG, whose row comes later by :meth:`add_rows`, and return the id of its image."""
+        return self._images.store(pixels)
+
+    def add_rows(self, images: Sequence[Image]) -> int:
+        """Write the rows of images whose pixels are stored, as :meth:`add_images` does."""
+        return self._images.enter(images)
 
     def image_ids(self) -> list[str]:
         """Return the ids of all images, sorted."""
@@ -57,12 +66,13 @@ class Catalog:
         """
         return self.objects.get(pixels_key(id))
 
-    def unlabelled(self, task: str, sources: Collection[str] | None = None) -> pa.Table:
+    def unlabelled(self, task: str, sources: Collection[str] | None = None, kinds: Collection[str] = ()) -> pa.Table:
         """Return images whose source hasn't labelled them for a task: id, post, published, place, kind, metadata (JSON).
 
-        Images that :meth:`review` set aside aren't among them. ``sources`` names those that count; None: all but people.
+        Images that :meth:`review` set aside aren't among them, nor copies of others. ``sources`` names those that count; None:
+        all but people. ``kinds``, where any is named, leaves out the images of which their source says another one.
         """
-        return self._images.unlabelled(task, sources)
+        return self._images.unlabelled(task, sources, kinds)
 
     def review(self, task: str, unknown: Sequence[Unknown]) -> int:
         """Set images aside whose label is unknown, for a person to label; return how many weren't before."""
@@ -98,7 +108,8 @@ class Catalog:
     def append_labels(self, task: str, events: Sequence[LabelEvent]) -> Batch | None:
         """Append the events that aren't there yet as one batch, and return it; None where all are there.
 
-        A source says a thing once; a person may say the same again after something else was said in between.
+        A source names a class once; it may take a label away again, and a person may say the same again, after something else
+        was said in between.
         """
         return self._labels.append(task, events)
 

@@ -11,7 +11,10 @@ Status = Literal["open", "held", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One normalised picture; ``id`` is the sha256 of its JPEG, ``post`` is ``source/post-id``."""
+    """One normalised picture; ``id`` is the sha256 of its JPEG, ``post`` is ``source/post-id``.
+
+    ``hash`` is its perceptual hash; None where the catalog is to compute it.
+    """
 
     id: str
     source: str
@@ -26,6 +29,7 @@ class Image:
     height: int
     licence: str = ""
     credit: str = ""
+    hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def _conclude(run: RunFolder, unfinished: Sequence[str], task: "Task") -> None:
 def task_digest(task: "Task") -> str:
     """Return the digest of what, once changed in the task's file or in the table of its rule, calls for a run even where nothing
     is new."""
-    file = task.model_dump(mode="json", include={"classes", "label", "backbone", "learner", "gate"})
+    file = task.model_dump(mode="json", include={"classes", "label", "images", "backbone", "learner", "gate"})
     return digest_of([file, rule_digest(task)])
 
 

@@ -13,7 +13,8 @@ from perennial.catalog.images import UNLABELLED
 from perennial.catalog.rows import Batch, LabelEvent, Unknown
 from perennial.rules import Reading
 from perennial.sources.folder import folder_name
-from perennial.task import FolderSource, Task
+from perennial.sources.table import table_name
+from perennial.task import FolderSource, SourceSpec, TableSource, Task
 
 ROWS = 4096
 """Images that are looked at at once."""
@@ -55,10 +56,10 @@ def apply_rule(task: Task, catalog: Catalog) -> Labelled:
     rule, key = rule_digest(task), f"labels/{task.name}/rule.json"
     noted: dict[str, Any] = catalog.objects.get_json(key) if catalog.objects.exists(key) else {"rule": "", "number": 0}
     if noted["rule"] == rule:
-        return _label(task, catalog, rule, [catalog.unlabelled(task.name, source_names(task))])
+        return _label(task, catalog, rule, [_unlabelled(task, catalog)])
     number = noted["number"] + 1
     corrected = _correct(task, catalog, rule, number)
-    tables = [_tried_again(task, catalog, rule), catalog.unlabelled(task.name, source_names(task))]
+    tables = [_tried_again(task, catalog, rule), _unlabelled(task, catalog)]
     done = _label(task, catalog, rule, tables, corrected)
     catalog.objects.put_json(key, {"rule": rule, "number": number})
     return done
@@ -66,17 +67,27 @@ def apply_rule(task: Task, catalog: Catalog) -> Labelled:
 
 def waiting(task: Task, catalog: Catalog) -> bool:
     """Say whether images of the task's sources were never labelled for it, as those that another task scraped."""
-    return bool(catalog.unlabelled(task.name, source_names(task)).num_rows)
+    return bool(_unlabelled(task, catalog).num_rows)
 
 
 def rule_digest(task: Task) -> str:
-    """Return the digest of all that a task's labels depend on: classes, rule, and what the rule's table says."""
-    return digest_of([sorted(task.classes), task.label.basis()])
+    """Return the digest of all that a task's labels depend on: classes, rule, what the rule's table says, kinds of images."""
+    return digest_of([sorted(task.classes), task.label.basis(), *([task.images.kinds] if task.images.kinds else [])])
 
 
 def source_names(task: Task) -> set[str]:
     """Return what the task's sources are called in the catalog."""
-    return {folder_name(source.path) if isinstance(source, FolderSource) else source.type for source in task.sources}
+    return {_name(source) for source in task.sources}
+
+
+def _name(source: SourceSpec) -> str:
+    if isinstance(source, FolderSource):
+        return folder_name(source.path)
+    return table_name(source.path) if isinstance(source, TableSource) else source.type
+
+
+def _unlabelled(task: Task, catalog: Catalog) -> pa.Table:
+    return catalog.unlabelled(task.name, source_names(task), task.images.kinds)
 
 
 def _label(task: Task, catalog: Catalog, rule: str, tables: Sequence[pa.Table], corrected: Batch | None = None) -> Labelled:

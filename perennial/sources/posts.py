@@ -8,12 +8,17 @@ from typing import Protocol
 
 from perennial.catalog.digests import digest_of
 from perennial.errors import SourceError
+from perennial.sources.text import plain_id
 
 POSTS_A_LOOKUP = 512
 
 
 class Gone(SourceError):
     """What was asked for isn't there, or too large; asking again won't help."""
+
+
+class Skipped(Gone):
+    """What is there, but nothing that this source takes, such as an article among buildings; it isn't looked at again."""
 
 
 class Paused(SourceError):
@@ -37,6 +42,13 @@ class ImageRef:
 
 
 @dataclass(frozen=True)
+class RefusedRef(ImageRef):
+    """An image that its source refuses unread; ``reason`` is a sentence, and :meth:`Source.read` raises it."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Post:
     """One post of a source: ``id`` is the source's own, ``mark`` changes when the post must be read again."""
 
@@ -47,6 +59,11 @@ class Post:
     metadata: dict[str, str] = field(default_factory=dict)
     images: tuple[ImageRef, ...] = ()
     mark: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of this version of the post in its source's state."""
+        return f"{plain_id(self.id)}#{plain_id(self.mark)}"
 
 
 class Known:

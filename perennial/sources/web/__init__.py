@@ -3,7 +3,7 @@
 from perennial.sources.web.fetcher import Fetcher
 from perennial.sources.web.limits import Limits
 from perennial.sources.web.manners import Manners, contact_or_stop
-from perennial.sources.web.trouble import Failing
+from perennial.sources.web.trouble import Failing, LeftAlone
 from perennial.sources.web.urls import place_of
 
-__all__ = ["Failing", "Fetcher", "Limits", "Manners", "contact_or_stop", "place_of"]
+__all__ = ["Failing", "Fetcher", "LeftAlone", "Limits", "Manners", "contact_or_stop", "place_of"]

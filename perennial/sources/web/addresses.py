@@ -7,6 +7,11 @@ from collections.abc import Callable, Sequence
 from perennial.sources.posts import Gone
 from perennial.sources.web.trouble import Passing
 
+
+class Inside(Gone):
+    """A host lies inside the network and isn't allowed to."""
+
+
 Resolve = Callable[[str, int], Sequence[str]]
 """Host and port → its IP addresses; raises OSError where there are none."""
 
@@ -16,12 +21,12 @@ _UNICAST = ipaddress.ip_network("2000::/3")
 _TUNNELS = [ipaddress.ip_network(text) for text in ("2001::/32", "2002::/16")]
 """Teredo and 6to4: an IPv4 address, which may be an inner one, wrapped in a public IPv6 one."""
 
-_METADATA = ipaddress.ip_address("168.63.129.16")
-"""Azure's host agent: the one metadata service at a public address."""
+_SPECIAL = [ipaddress.ip_network(text) for text in ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "3fff::/20")]
+"""Azure's host agent, Oracle's metadata service among IETF's own, relays of 6to4, documentation: not every Python knows all."""
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host as the system resolves it, in its order of preference."""
+    """Return the addresses of a host as the system resolves it, in its order of preference and within its time limits."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -32,16 +37,16 @@ def is_public(address: str) -> bool:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if not found.is_global or found.is_multicast or found.is_reserved or found == _METADATA:
+    if not found.is_global or found.is_multicast or found.is_reserved or any(found in net for net in (*_SPECIAL, *_TUNNELS)):
         return False
-    return isinstance(found, ipaddress.IPv4Address) or (found in _UNICAST and not any(found in net for net in _TUNNELS))
+    return isinstance(found, ipaddress.IPv4Address) or found in _UNICAST
 
 
 def checked(host: str, port: int, allowed: frozenset[str], resolving: Resolve) -> Sequence[str]:
     """Return the addresses of a host, all of which may be connected to.
 
     Raises:
-        Gone: one of them lies inside the network, and neither ``host`` nor ``host:port`` is in ``allowed``.
+        Inside: one of them lies inside the network, and neither ``host`` nor ``host:port`` is in ``allowed``.
         Passing: it has none.
     """
     try:
@@ -54,7 +59,7 @@ def checked(host: str, port: int, allowed: frozenset[str], resolving: Resolve) -
     if not allowed & {host, place, f"{place}:{port}"}:
         for address in found:
             if not is_public(address):
-                raise Gone(
+                raise Inside(
                     f"The host {host} lies at {address}, which is inside a network, so it isn't fetched. "
                     "If that is meant, list it in the source's 'allow_hosts'."
                 )

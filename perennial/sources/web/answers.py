@@ -7,7 +7,7 @@ import httpx
 
 from perennial.sources.posts import Gone
 from perennial.sources.web.trouble import Passing
-from perennial.sources.web.urls import shown
+from perennial.sources.web.urls import place_of, shown
 
 REDIRECTS = (301, 302, 303, 307, 308)
 BUSY = (408, 425, 429)
@@ -40,6 +40,7 @@ def check_found(answer: Answer) -> None:
         raise Passing(
             f"{shown(answer.url)} answers {answer.status}: the site refuses. Ask its owner for permission, then run again.",
             again=False,
+            place=place_of(answer.url),
         )
     if answer.status not in (200, 304):
         raise Gone(f"{shown(answer.url)} answers {answer.status}. It isn't there any more.")

@@ -4,36 +4,27 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Self
 
-import httpcore
 import httpx
-import stamina
 
 from perennial.catalog.objects import Objects
 from perennial.sources.posts import Gone
 from perennial.sources.web import bodies
 from perennial.sources.web.addresses import Resolve, resolve
-from perennial.sources.web.answers import BUSY, Answer, check_found, wished_wait
+from perennial.sources.web.answers import Answer, check_found
 from perennial.sources.web.bodies import Expected
 from perennial.sources.web.hosts import Host
-from perennial.sources.web.limits import MAX_REDIRECTS, PAGE_BYTES, ROBOTS_BYTES, USUAL, Limits
+from perennial.sources.web.limits import MAX_REDIRECTS, PAGE_BYTES, USUAL, Limits
 from perennial.sources.web.manners import Manners
-from perennial.sources.web.network import CheckedNetwork
 from perennial.sources.web.notes import Notes
-from perennial.sources.web.robots import Robots
+from perennial.sources.web.retries import retried
+from perennial.sources.web.robots import Robots, robots_txt
+from perennial.sources.web.sending import Sender, Want
 from perennial.sources.web.trouble import Failing, Passing
 from perennial.sources.web.urls import parsed, place_of, shown
-from perennial.sources.web.validators import UNKNOWN, Validators, Version, version
-
-
-@dataclass(frozen=True)
-class _Want:
-    max_bytes: int
-    expect: Expected = "any"
-    cut: bool = False
-    known: Version = UNKNOWN
+from perennial.sources.web.validators import Validators, version
 
 
 class Fetcher:
@@ -44,7 +35,7 @@ class Fetcher:
         manners: who asks, and how much.
         allowed: hosts, as ``host`` or ``host:port``, that may lie inside the network.
         connections: at most this many at once to one host.
-        limits: times and sizes.
+        limits: times and sizes; by default USUAL.
         resolve: host and port → IP addresses.
         now: seconds since 1970.
         tls: which certificates are believed; by default those of the public authorities.
@@ -57,7 +48,7 @@ class Fetcher:
         *,
         allowed: Collection[str] = (),
         connections: int = 1,
-        limits: Limits = USUAL,
+        limits: Limits | None = None,
         resolve: Resolve = resolve,
         now: Callable[[], float] = time.time,
         tls: ssl.SSLContext | None = None,
@@ -67,21 +58,14 @@ class Fetcher:
         Raises:
             SourceError: the contact can't stand in a request.
         """
-        self._manners, self._limits, self._connections, self._now = manners, limits, connections, now
-        self._headers = [("User-Agent", manners.user_agent), ("Accept", "*/*"), ("Accept-Encoding", "gzip")]
+        self._manners, self._limits, self._connections, self._now = manners, limits or USUAL, connections, now
         self._notes = Notes(objects)
         self._validators = Validators(self._notes)
         self._hosts: dict[str, Host] = {}
         self._robots: dict[Host, Robots] = {}
         self._lock = threading.Lock()
-        self._network = CheckedNetwork(frozenset(name.lower() for name in allowed), resolve)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=tls or httpx.create_ssl_context(trust_env=False),
-            max_connections=None,
-            max_keepalive_connections=4 * connections,
-            keepalive_expiry=15.0,
-            network_backend=self._network,
-        )
+        names = frozenset(name.lower() for name in allowed)
+        self._sender = Sender(manners, self._limits, allowed=names, connections=connections, resolve=resolve, tls=tls)
 
     def __enter__(self) -> Self:
         return self
@@ -91,8 +75,8 @@ class Fetcher:
 
     def close(self) -> None:
         """Close all connections and write down what was asked."""
-        self._pool.close()
-        for host in self._hosts.values():
+        self._sender.close()
+        for host in list(self._hosts.values()):
             host.close()
 
     def get(self, url: str, *, max_bytes: int = PAGE_BYTES, expect: Expected = "any") -> bytes:
@@ -102,9 +86,9 @@ class Fetcher:
             Gone: it isn't there, isn't what was expected, is too large, may not be asked for, or lies inside the network.
             Failing: this address failed each time it was asked.
             Paused: the day's cap is reached, or the host wants to be left alone for longer than a run waits.
-            SourceError: the host is left alone after failures, or its robots.txt can't be had.
+            LeftAlone: the host is left alone after failures, or its robots.txt can't be had.
         """
-        return self._tried(url, _Want(max_bytes, expect)).body
+        return self._tried(url, Want(max_bytes, expect)).body
 
     def get_if_changed(self, url: str, *, max_bytes: int = PAGE_BYTES, expect: Expected = "any") -> bytes | None:
         """Return the body at ``url``, or None where it is the one that was confirmed last.
@@ -115,7 +99,7 @@ class Fetcher:
             As :meth:`get`.
         """
         known = self._validators.known(url)
-        answer = self._tried(url, _Want(max_bytes, expect, known=known))
+        answer = self._tried(url, Want(max_bytes, expect, known=known))
         if answer.status == 304:
             return None
         headers = answer.headers
@@ -130,41 +114,35 @@ class Fetcher:
         """Remember that what :meth:`get_if_changed` returned for ``url`` has been dealt with."""
         self._validators.confirm(url)
 
-    def _tried(self, url: str, want: _Want) -> Answer:
+    def _tried(self, url: str, want: Want) -> Answer:
         """Ask for an address as often as it is worth it."""
         address = parsed(url)
-        with self._host(address).trying():
-            return self._again(lambda: self._followed(address, want))
+        host = self._host(address)
+        with host.trying():
+            return self._again(host, lambda: self._followed(address, want))
 
-    def _again(self, ask: Callable[[], Answer]) -> Answer:
-        limits = self._limits
-        retries = stamina.retry_context(
-            _wait, attempts=limits.attempts, timeout=None, wait_initial=limits.retry_s, wait_jitter=limits.retry_s
-        )
+    def _again(self, host: Host, ask: Callable[[], Answer]) -> Answer:
         try:
-            for attempt in retries:
-                with attempt:
-                    return ask()
+            return retried(ask, self._limits)
         except Passing as error:
-            if error.place in self._hosts:
-                self._hosts[error.place].bad(str(error))
+            self._hosts.get(error.place, host).bad(str(error))
             raise Failing(str(error)) from None
-        raise AssertionError("stamina ends with an answer or an error")
 
-    def _followed(self, address: httpx.URL, want: _Want) -> Answer:
+    def _followed(self, address: httpx.URL, want: Want) -> Answer:
         first = shown(address)
         for _ in range(MAX_REDIRECTS + 1):
             host = self._host(address)
+            host.check()
             if self._manners.robots:
                 self._check_robots(host, address)
-            answer = self._ask(host, address, want)
+            answer = self._send(address, want)
             if not answer.location:
                 return self._taken(host, answer, want)
             host.good()
             address = parsed(answer.location, base=address)
         raise Gone(f"{first} redirects more than {MAX_REDIRECTS} times. Open it in a browser to see where it leads.")
 
-    def _taken(self, host: Host, answer: Answer, want: _Want) -> Answer:
+    def _taken(self, host: Host, answer: Answer, want: Want) -> Answer:
         """Return the answer, if it is one to the question."""
         try:
             check_found(answer)
@@ -178,97 +156,22 @@ class Fetcher:
         except bodies.WrongKind as error:
             host.bad(str(error))
             raise
-        except Passing as error:
-            error.place = place_of(answer.url)
-            raise
         host.good()
         return answer
-
-    def _ask(self, host: Host, url: httpx.URL, want: _Want) -> Answer:
-        """Send one request and read the answer to its end.
-
-        Raises:
-            Gone: the address lies inside the network, or the body is too large.
-            Passing: the host is away, busy or slow.
-            Paused, SourceError: the host is left alone.
-        """
-        limits = self._limits
-        headers = [*self._headers, ("Host", url.netloc.decode("ascii")), *want.known.questions(str(url))]
-        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        timeouts = {"connect": limits.connect_s, "read": limits.silence_s, "write": limits.silence_s}
-        try:
-            with (
-                host.turn(),
-                self._network.deadline(limits.deadline_s),
-                self._pool.stream("GET", target, headers=headers, extensions={"timeout": timeouts}) as response,
-            ):
-                answer = Answer(url, response.status, httpx.Headers(response.headers))
-                self._check_busy(host, answer)
-                if answer.status != 200:
-                    return answer
-                return replace(answer, body=self._body(answer, response, want))
-        except Passing as error:
-            error.place = place_of(url)
-            raise
-        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-            failed = Passing(f"{host.name} doesn't answer {shown(url)} ({error or type(error).__name__}). Try again later.")
-            failed.place = place_of(url)
-            raise failed from None
-
-    def _body(self, answer: Answer, response: httpcore.Response, want: _Want) -> bytes:
-        length = answer.headers.get("content-length", "")
-        if length.isdecimal() and int(length[:20]) > want.max_bytes and not want.cut:
-            raise Gone(f"{shown(answer.url)} has more than {want.max_bytes:,} bytes. It isn't taken in.")
-        coding = answer.headers.get("content-encoding", "").strip().lower()
-        name = shown(answer.url)
-        pieces = response.iter_stream()
-        return bodies.read(pieces, coding, name=name, max_bytes=want.max_bytes, limits=self._limits, cut=want.cut)
-
-    def _check_busy(self, host: Host, answer: Answer) -> None:
-        """Keep to the pause that the host wants.
-
-        Raises:
-            Passing: the pause is short, or not said.
-            Paused: it is longer than a run waits.
-        """
-        if answer.status not in BUSY and answer.status < 500:
-            return
-        why = f"{shown(answer.url)} answers {answer.status}."
-        wait = wished_wait(answer.headers, self._now())
-        if wait is None:
-            wait = self._limits.busy_s if answer.status == 429 else 0.0
-        elif wait > self._limits.longest_wait_s:
-            raise host.rest(wait, why)
-        host.pace.hold(wait)
-        raise Passing(f"{why} Try again later.", wait)
 
     def _check_robots(self, host: Host, url: httpx.URL) -> None:
         """Do nothing where the host's robots.txt allows the address.
 
         Raises:
             Gone: it doesn't.
-            SourceError: it can't be had.
+            LeftAlone: it can't be had.
         """
-        rules = self._robots[host].rules(lambda: self._robots_txt(host, url))
+        rules = self._robots[host].rules(lambda: self._again(host, lambda: robots_txt(url, self._send)))
         if not rules.allow(str(url)):
             raise Gone(f"{shown(url)} may not be fetched: the robots.txt of {host.name} says so.")
 
-    def _robots_txt(self, host: Host, url: httpx.URL) -> str:
-        """Return a host's robots.txt as it is now; empty where there is none."""
-        want = _Want(ROBOTS_BYTES, cut=True)
-
-        def ask() -> Answer:
-            address = url.copy_with(raw_path=b"/robots.txt")
-            for _ in range(MAX_REDIRECTS + 1):
-                answer = self._ask(self._host(address), address, want)
-                if not answer.location:
-                    return answer
-                address = parsed(answer.location, base=address)
-            raise Gone(f"{shown(url)} redirects more than {MAX_REDIRECTS} times.")
-
-        answer = self._again(ask)
-        host.good()
-        return answer.body.decode("utf-8", "replace") if answer.status == 200 else ""
+    def _send(self, url: httpx.URL, want: Want) -> Answer:
+        return self._sender.send(self._host(url), url, want)
 
     def _host(self, url: httpx.URL) -> Host:
         place = place_of(url)
@@ -277,10 +180,3 @@ class Fetcher:
                 host = Host(place, self._notes, self._manners, self._limits, connections=self._connections, now=self._now)
                 self._hosts[place], self._robots[host] = host, Robots(host, self._now)
             return self._hosts[place]
-
-
-def _wait(error: Exception) -> bool | float:
-    """Retry what may pass, after the time that the host asked for."""
-    if not isinstance(error, Passing) or not error.again:
-        return False
-    return error.wait_s or True

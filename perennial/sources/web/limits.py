@@ -21,7 +21,7 @@ class Limits:
         retry_s: wait before the second attempt; it doubles with each, and as much again at most comes by chance.
         busy_s: wait after "too many requests" where the host names no time.
         longest_wait_s: a ``Retry-After`` that is longer ends the run instead of being waited for.
-        failures: addresses of a host in a row that are given up before the host is left alone.
+        failures: addresses of a host in a row that are given up before the host is left alone; more than a post has images.
         rest_s: how long it is left alone then; doubled each time up to a day.
     """
 
@@ -34,7 +34,7 @@ class Limits:
     retry_s: float = 0.5
     busy_s: float = 10.0
     longest_wait_s: float = 60.0
-    failures: int = 3
+    failures: int = 5
     rest_s: float = 900.0
 
 

@@ -44,7 +44,7 @@ class CheckedNetwork(httpcore.NetworkBackend):
         """Connect to the first address of ``host`` that answers.
 
         Raises:
-            Gone: an address lies inside the network.
+            Inside: an address lies inside the network.
             Passing: the host has no address.
         """
         failed: Exception = httpcore.ConnectError("no address")
