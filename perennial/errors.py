@@ -11,6 +11,7 @@
     │   ├── StoreFull               no room, or over its quota
     │   └── ObjectMissing           a key that isn't there
     ├── CatalogError                a table or a query on it
+    ├── ReviewError                 an answer to what waits for people that can't be taken
     ├── LeaseHeld                   another run holds what this one needs
     ├── LeaseLost                   this run's lease was taken over; what it writes is refused
     ├── SourceError                 a source can't be read
@@ -65,6 +66,10 @@ class ObjectMissing(StoreError):
 
 class CatalogError(PerennialError):
     """A catalog table is damaged, or a query on it is wrong."""
+
+
+class ReviewError(PerennialError):
+    """A person's answer to what waits for review can't be taken."""
 
 
 class LeaseHeld(PerennialError):

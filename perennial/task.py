@@ -104,6 +104,7 @@ class CommonsSource(_Part):
         return kinds
 
 
+Kind = Literal["exterior", "interior", "drawing"]
 EngineName = Literal["openvino", "onnxruntime", "onnxruntime-cuda"]
 Precision = Literal["fp32", "bf16", "int8"]
 SourceSpec = Annotated[ArchDailySource | CommonsSource | DemoSource | FolderSource | TableSource, Field(discriminator="type")]
@@ -133,6 +134,19 @@ class LearnerSpec(_Part):
     period: Literal["day", "month"] = Field("month", description="Length of time over which class sums are kept apart.")
     half_life: float | Literal["auto", "none"] = Field("auto", description="Days after which an image counts half.")
     shrinkage: Annotated[float, Field(ge=0, le=1)] | Literal["oas"] = "oas"
+
+
+class ImagesSpec(_Part):
+    """Which of its sources' images a task learns and is judged on."""
+
+    kinds: tuple[Kind, ...] = Field((), description="Only these kinds; empty: all.")
+    judge: str = Field("", description="The task whose champion says the kind of images of which their source doesn't.")
+
+    @model_validator(mode="after")
+    def _judged_for_something(self) -> "ImagesSpec":
+        if self.judge and not self.kinds:
+            raise ValueError(f"{self.judge} has nothing to judge without kinds; add kinds, such as [exterior]")
+        return self
 
 
 class FinetuneSpec(_Part):
@@ -189,6 +203,7 @@ class Task(_Part):
     classes: tuple[str, ...]
     label: LabelRule
     sources: tuple[SourceSpec, ...] = Field(min_length=1)
+    images: ImagesSpec = ImagesSpec()
     backbone: BackboneSpec = BackboneSpec()
     learner: LearnerSpec = LearnerSpec()
     finetune: FinetuneSpec = FinetuneSpec()
@@ -315,6 +330,7 @@ def _explain(error: ValidationError) -> str:
 
 def _suggest(location: tuple[int | str, ...]) -> str:
     parts: dict[str, type[BaseModel]] = {
+        "images": ImagesSpec,
         "backbone": BackboneSpec,
         "learner": LearnerSpec,
         "finetune": FinetuneSpec,

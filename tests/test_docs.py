@@ -9,6 +9,7 @@ import typer
 from pydantic import BaseModel
 
 from perennial.cli import app
+from perennial.rules import CountryRule, ExistingRule, FieldRule
 from perennial.settings import Settings
 from perennial.task import (
     ArchDailySource,
@@ -42,6 +43,11 @@ SOURCES = (ArchDailySource, CommonsSource, DemoSource, FolderSource, TableSource
 def test_task_keys(model: type[BaseModel]) -> None:
     missing = [key for key in model.model_fields if not re.search(rf"\b{key}:", REFERENCE)]
     assert not missing
+
+
+@pytest.mark.parametrize("rule", [CountryRule, FieldRule, ExistingRule])
+def test_label_rules(rule: type[BaseModel]) -> None:
+    assert not [key for key in rule.model_fields if not re.search(rf"^  {key}:", REFERENCE, re.MULTILINE)]
 
 
 def test_defaults_in_the_reference_are_the_real_ones() -> None:

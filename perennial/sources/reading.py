@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from perennial.catalog.catalog import Catalog
+from perennial.catalog.near_duplicates import perceptual_hash
 from perennial.catalog.quarantine import quarantine
 from perennial.errors import ImageRejected, SourceError
 from perennial.sources.fetched import Fetched, Taken
@@ -87,6 +88,7 @@ class Images:
             fetched = Fetched(name, "gone" if isinstance(error, Gone) else "refused", now, reason=reason)
         else:
             about = {name: value for name, value in vars(normal).items() if name != "jpeg"}
+            about["hash"] = perceptual_hash(normal.jpeg)
             fetched = Fetched(name, "taken", now, self._catalog.store_pixels(normal.jpeg), about)
         self._state.journal.note(fetched)
         return fetched
@@ -212,7 +214,8 @@ class Reader:
             return Taken(post, "skipped")
         self.failing[post.key] = since
         self.failure = self.failure or result
-        self.oldest_failed = min(post.published, self.oldest_failed or post.published)
+        if post.published > datetime.date.min:  # a post whose date is on its page alone
+            self.oldest_failed = min(post.published, self.oldest_failed or post.published)
         return None
 
 

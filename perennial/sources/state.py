@@ -139,10 +139,17 @@ class State:
         return [post.key in there for post in posts]
 
     def _there(self, table: Table, name: str, keys: Sequence[str]) -> set[str]:
-        """Return those keys, without the source's, that the table holds; what was gone long ago is to be replaced."""
+        """Return those keys, without the source's, that the table holds.
+
+        What was gone long ago is to be replaced, and so is a post in which an older parser found no image.
+        """
         long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=GONE_DAYS)
-        found = table.view().lookup("key", keys, ("key", "status", "at")).to_pylist()
+        columns = ("key", "status", "at", "parser", "images") if table is self._posts else ("key", "status", "at")
+        found = table.view().lookup("key", keys, columns).to_pylist()
         stale = {row["key"] for row in found if row["status"] == "gone" and row["at"] < long_ago}
+        stale |= {
+            row["key"] for row in found if row.get("images") == 0 and row["status"] == "taken" and row["parser"] < self._parser
+        }
         self._stale[name] += stale
         return {row["key"].removeprefix(f"{self.key}/") for row in found if row["key"] not in stale}
 
