@@ -99,9 +99,7 @@ def value(task: TaskName, value: Value, cls: Class) -> None:
     _labelled(label_value(catalog, loaded, value, cls))
     key = "also" if loaded.label.rule == "country" else "map" if isinstance(getattr(loaded.label, "map", ""), dict) else ""
     if key:
-        console.print(
-            f"To have later images labelled so, write '{value}: {cls}' under label.{key} in the task file.", markup=False
-        )
+        console.print(f"To label later images so too, write '{value}: {cls}' under label.{key} in the task file.", markup=False)
 
 
 @review.command("export")

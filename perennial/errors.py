@@ -15,6 +15,7 @@
     ├── LeaseHeld                   another run holds what this one needs
     ├── LeaseLost                   this run's lease was taken over; what it writes is refused
     ├── SourceError                 a source can't be read
+    │   └── SourceOff               its terms forbid it, and nobody has stated permission
     ├── ImageRejected               one image that is not taken in; it is quarantined with this reason
     ├── BackboneError               a network, its weights or its export
     │   └── WeightsMissing          pretrained weights that aren't on this machine
@@ -81,6 +82,10 @@ class LeaseLost(PerennialError):
 
 class SourceError(PerennialError):
     """A source can't be read."""
+
+
+class SourceOff(SourceError):
+    """A source isn't read until its operator states permission; the task's other sources are."""
 
 
 class ImageRejected(PerennialError):

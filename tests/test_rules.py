@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pycountry
@@ -77,6 +78,14 @@ def test_parts_of_countries_are_iso_3166_2s_and_nothing_elsewhere_is_called_so()
     for code, parts in table()["parts"].items():
         for name in parts:
             assert {country for other, country in elsewhere if other == key_of(name)} == {code}, name
+
+
+def test_each_decision_is_documented() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "sources.md").read_text(encoding="utf-8")
+    decided = [entry["names"] for code, entry in entries() if "why" in entry and code not in table()["former"]]
+    decided += [entry["names"] for entry in table()["former"].values() if not entry["region"]]
+    assert not [given for given in decided if not any(name in page for name in given)]
+    assert not [name for name in table()["open"] if name not in page.replace("\n  ", " ")]
 
 
 def test_territories_name_a_state_and_what_is_no_plain_geography_says_why() -> None:

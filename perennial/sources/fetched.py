@@ -31,11 +31,11 @@ class Fetched:
 class Taken:
     """One post that was read, with what became of each of its images; None stands for one that was known before.
 
-    ``skipped`` is one that couldn't be read for days.
+    ``skipped`` is one that couldn't be read for days, ``other`` nothing that the source takes, such as an article.
     """
 
     post: Post
-    status: Literal["taken", "gone", "skipped"] = "taken"
+    status: Literal["taken", "gone", "skipped", "other"] = "taken"
     images: tuple[tuple[ImageRef, Fetched | None], ...] = ()
 
     def rows(self) -> Iterator[tuple[ImageRef, Fetched]]:

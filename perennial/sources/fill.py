@@ -36,14 +36,19 @@ def counts(posts: Iterable[Post]) -> Counts:
     return found
 
 
+def added_up(first: Counts, second: Counts) -> Counts:
+    """Return the counts of two sets of posts together."""
+    return {field: first.get(field, 0) + second.get(field, 0) for field in {**first, **second}}
+
+
 def added(record: Mapping[str, Any] | None, now: Counts, *, parser: int) -> Record:
     """Return a source's record with one more run; one of another parser begins anew."""
     old = record if record and record.get("parser") == parser else {}
-    before, recent = _read(old.get("before")), _sum(_read(old.get("recent")), now)
+    before, recent = _read(old.get("before")), added_up(_read(old.get("recent")), now)
     if _fallen(before, recent):
         recent = _shrunk(recent, LONGEST_RECENT)
     elif recent[_POSTS] >= WINDOW:
-        before, recent = _shrunk(_sum(before, recent), LONGEST_BEFORE), {_POSTS: 0}
+        before, recent = _shrunk(added_up(before, recent), LONGEST_BEFORE), {_POSTS: 0}
     return {"parser": parser, "before": dict(before), "recent": dict(recent)}
 
 
@@ -62,7 +67,7 @@ def alarm(record: Mapping[str, Any] | None, name: str) -> str:
 
 def rates(record: Mapping[str, Any] | None) -> dict[str, float]:
     """Return the share of posts that say each field, of those before and since together."""
-    all_posts = _sum(_read((record or {}).get("before")), _read((record or {}).get("recent")))
+    all_posts = added_up(_read((record or {}).get("before")), _read((record or {}).get("recent")))
     return {field: round(_share(all_posts, field), 3) for field in sorted(all_posts) if field != _POSTS and all_posts[_POSTS]}
 
 
@@ -81,10 +86,6 @@ def _fallen(before: Counts, recent: Counts) -> list[str]:
 
 def _read(document: Any) -> Counts:
     return {_POSTS: 0, **document} if isinstance(document, dict) else {_POSTS: 0}
-
-
-def _sum(first: Counts, second: Counts) -> Counts:
-    return {field: first.get(field, 0) + second.get(field, 0) for field in {**first, **second}}
 
 
 def _shrunk(found: Counts, longest: int) -> Counts:

@@ -13,7 +13,8 @@ from perennial.catalog.images import UNLABELLED
 from perennial.catalog.rows import Batch, LabelEvent, Unknown
 from perennial.rules import Reading
 from perennial.sources.folder import folder_name
-from perennial.task import FolderSource, Task
+from perennial.sources.table import table_name
+from perennial.task import FolderSource, SourceSpec, TableSource, Task
 
 ROWS = 4096
 """Images that are looked at at once."""
@@ -76,7 +77,13 @@ def rule_digest(task: Task) -> str:
 
 def source_names(task: Task) -> set[str]:
     """Return what the task's sources are called in the catalog."""
-    return {folder_name(source.path) if isinstance(source, FolderSource) else source.type for source in task.sources}
+    return {_name(source) for source in task.sources}
+
+
+def _name(source: SourceSpec) -> str:
+    if isinstance(source, FolderSource):
+        return folder_name(source.path)
+    return table_name(source.path) if isinstance(source, TableSource) else source.type
 
 
 def _unlabelled(task: Task, catalog: Catalog) -> pa.Table:

@@ -16,7 +16,7 @@ from perennial.catalog.quarantine import quarantine
 from perennial.errors import ImageRejected, SourceError
 from perennial.sources.fetched import Fetched, Taken
 from perennial.sources.images import normalise
-from perennial.sources.posts import Gone, ImageRef, Paused, Post, Source
+from perennial.sources.posts import Gone, ImageRef, Paused, Post, Skipped, Source
 from perennial.sources.state import State
 from perennial.sources.text import plain, plain_id
 
@@ -177,6 +177,8 @@ class Reader:
     def _complete(self, post: Post) -> Post | Taken:
         try:
             return self._source.complete(post)
+        except Skipped:
+            return Taken(post, "other")
         except Gone as error:
             quarantine(self._catalog.objects, self._source.name, plain(post.id), None, plain(str(error)))
             return Taken(post, "gone")
@@ -212,7 +214,8 @@ class Reader:
             return Taken(post, "skipped")
         self.failing[post.key] = since
         self.failure = self.failure or result
-        self.oldest_failed = min(post.published, self.oldest_failed or post.published)
+        if post.published > datetime.date.min:  # a post whose date is on its page alone
+            self.oldest_failed = min(post.published, self.oldest_failed or post.published)
         return None
 
 

@@ -11,17 +11,20 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.leases import Held, lease
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
-from perennial.errors import LeaseHeld, SourceError
+from perennial.errors import LeaseHeld, SourceError, SourceOff
 from perennial.settings import Settings
 from perennial.sources.fetched import Fetched, Taken
+from perennial.sources.fill import Counts, added_up, counts
 from perennial.sources.posts import ImageRef, Paused, Post, Source
 from perennial.sources.reading import Images, Reader, workers
 from perennial.sources.scraped import Scraped, SourceRun, Status
 from perennial.sources.state import State
 from perennial.sources.text import plain, plain_fields, plain_id
 from perennial.task import ArchDailySource as ArchDailySpec
+from perennial.task import CommonsSource as CommonsSpec
 from perennial.task import DemoSource as DemoSpec
 from perennial.task import SourceSpec, Task
+from perennial.task import TableSource as TableSpec
 
 CHUNK = 256
 CHUNK_S = 60.0
@@ -44,7 +47,8 @@ def scrape(
 ) -> Scraped:
     """Read what is new at each source of a task into the catalog; a run that was killed goes on where it stopped.
 
-    An image that can't be taken is put into quarantine with its reason, a source that fails is told of, and the run goes on.
+    An image that can't be taken is put into quarantine with its reason, a source that fails or is off is told of, and the run
+    goes on.
     While another run reads a source, this one waits. ``progress`` gets the posts done and the posts listed so far, of one source
     after the other; ``say`` gets sentences.
 
@@ -59,13 +63,14 @@ def scrape(
         try:
             source = open_source(spec, catalog.objects, settings, alone=len(task.sources) == 1)
         except SourceError as error:
-            runs.append(SourceRun(spec.type, status="failed", sentence=str(error)))
+            status: Status = "off" if isinstance(error, SourceOff) else "failed"
+            runs.append(SourceRun(spec.type, status=status, sentence=str(error)))
             continue
         try:
             runs.append(scrape_source(source, catalog, progress=progress, say=say))
         finally:
             source.close()
-    if all(run.status == "failed" for run in runs):
+    if all(run.status in ("failed", "off") for run in runs):
         raise SourceError(" ".join(dict.fromkeys(run.sentence for run in runs)))
     return Scraped.of(runs)
 
@@ -86,6 +91,14 @@ def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone
         from perennial.sources.demo import DemoSource
 
         return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days, objects=objects)
+    if isinstance(spec, CommonsSpec):
+        from perennial.sources.commons import CommonsSource
+
+        return CommonsSource(spec, objects, contact=settings.contact)
+    if isinstance(spec, TableSpec):
+        from perennial.sources.table import TableSource
+
+        return TableSource(spec.path, objects, contact=settings.contact, allow_hosts=spec.allow_hosts)
     from perennial.sources.folder import FolderSource
 
     return FolderSource(spec.path, alone=alone)
@@ -117,7 +130,7 @@ class _Run:
     def __init__(self, catalog: Catalog, source: Source, state: State, held: Held) -> None:
         self._catalog, self._source, self._state, self._held = catalog, source, state, held
         self._counts = Counter(posts=0, images=0, quarantined=0, known=state.count())
-        self._fields = Counter[str]()
+        self._said: Counts = counts(())
 
     def __call__(self, progress: Progress) -> SourceRun:
         """Read to the end, or as far as the source lets it, and keep how that went."""
@@ -136,16 +149,21 @@ class _Run:
                 status, sentence = "paused", str(pause)
             except SourceError as error:
                 status, sentence = "failed", str(error)
+        told = [*getattr(self._source, "said", ()), self._state.filled(self._said, self._source.name)]
         found = SourceRun(
             self._source.name,
             self._source.key,
-            **self._counts,
+            posts=self._counts["posts"],
+            images=self._counts["images"],
+            quarantined=self._counts["quarantined"],
+            known=self._counts["known"],
             failed=len(reader.failing),
             status=status,
             sentence=plain(sentence),
+            notes=tuple(plain(note) for note in told if note),
         )
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        self._state.ended({"at": at, **asdict(found)}, self._fields)
+        self._state.ended({"at": at, **asdict(found)})
         return found
 
     def _commit(self, chunk: Sequence[Taken], images: Images) -> None:
@@ -156,12 +174,10 @@ class _Run:
         self._counts["images"] += self._catalog.add_rows(rows) if rows else 0
         self._state.remember(chunk, news)
         images.settle(news)
-        self._counts["posts"] += len(chunk)
-        statuses = [one.status for one in news] + [taken.status for taken in chunk]
+        self._counts["posts"] += sum(taken.status != "other" for taken in chunk)
+        statuses = [*(one.status for one in news), *(taken.status for taken in chunk if taken.status != "other")]
         self._counts["quarantined"] += len(statuses) - statuses.count("taken")
-        for post in (taken.post for taken in chunk if taken.status == "taken"):
-            self._fields.update(name for name, value in plain_fields(post.metadata).items() if value)
-            self._fields.update(name for name in ("title", "images") if getattr(post, name))
+        self._said = added_up(self._said, counts(taken.post for taken in chunk if taken.status == "taken"))
 
 
 def _chunks(reader: Reader, posts: Iterator[Post], progress: Progress) -> Iterator[list[Taken]]:

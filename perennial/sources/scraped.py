@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Status = Literal["done", "paused", "failed"]
+Status = Literal["done", "paused", "off", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRun:
     """What a run took from one source: new posts and images, images and posts refused, and posts that were known before.
 
-    ``failed`` posts couldn't be read and are left to the next run; ``sentence`` says how the run ended.
+    ``failed`` posts couldn't be read and are left to the next run; ``sentence`` says how the run ended, ``notes`` what else its
+    operator should know, such as that fields aren't found any more.
     """
 
     source: str
@@ -23,10 +24,17 @@ class SourceRun:
     failed: int = 0
     status: Status = "done"
     sentence: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def told(self) -> str:
         """What a user should know beyond the counts; "" where all went well."""
+        return "; ".join(sentence for sentence in (self._ending, *self.notes) if sentence)
+
+    @property
+    def _ending(self) -> str:
+        if self.status == "off":
+            return f"{self.source} is off"
         if self.status != "done":
             return f"{self.source} {self.status}: {self.sentence}"
         tried = "1 post" if self.failed == 1 else f"{self.failed} posts"

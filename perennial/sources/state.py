@@ -16,13 +16,13 @@ from perennial.catalog.digests import canonical
 from perennial.catalog.objects import Objects
 from perennial.catalog.tables import Layout, Table, among, key_field, quoted
 from perennial.sources.fetched import Fetched, Journal, Taken
+from perennial.sources.fill import Counts, added, alarm
 from perennial.sources.posts import Known, Post
 from perennial.sources.text import plain_id
 
 GONE_DAYS = 30
 """Days after which what was gone is asked for again, if something still names it."""
 
-KEPT_FILLS = 10
 KEPT_FAILING = 1_000
 _AT = pa.timestamp("s", tz="UTC")
 POSTS = Layout(
@@ -82,7 +82,7 @@ class State:
         return dataset.count_rows(f"source = {quoted(self.key)}") if dataset is not None else 0
 
     def document(self) -> dict[str, Any]:
-        """Return what ``sources/<key>.json`` says, {} where no run came that far: ``watermark``, ``last``, ``fills``."""
+        """Return what ``sources/<key>.json`` says, {} where no run came that far: ``watermark``, ``last``, ``fill``."""
         key = _document(self.key)
         document: dict[str, Any] = self._objects.get_json(key) if self._objects.exists(key) else {}
         return document
@@ -124,25 +124,32 @@ class State:
         if not failing:
             self.journal.strike([record.image for record in self.journal.read()])
 
-    def ended(self, last: Mapping[str, Any], fields: Mapping[str, int]) -> None:
-        """Keep how a run ended, and of its new posts how many had each field, beside those of up to nine runs before it."""
-        fill = {"at": last["at"], "parser": self._parser, "posts": last["posts"], "fields": dict(fields)}
+    def filled(self, said: Counts, name: str) -> str:
+        """Keep how many of a run's posts said what, and return the alarm that this calls for, or ""."""
+        fill = added(self.document().get("fill"), said, parser=self._parser)
+        self._change(lambda old: {**old, "fill": fill})
+        return alarm(fill, name)
 
-        def change(old: dict[str, Any]) -> dict[str, Any]:
-            fills = [*old.get("fills", []), fill][-KEPT_FILLS:] if last["posts"] else old.get("fills", [])
-            return {**old, "last": dict(last), "fills": fills, "parser": self._parser}
-
-        self._change(change)
+    def ended(self, last: Mapping[str, Any]) -> None:
+        """Keep how a run ended."""
+        self._change(lambda old: {**old, "last": dict(last), "parser": self._parser})
 
     def _taken(self, posts: Sequence[Post]) -> list[bool]:
         there = self._there(self._posts, "posts", [self._key(post.key) for post in posts])
         return [post.key in there for post in posts]
 
     def _there(self, table: Table, name: str, keys: Sequence[str]) -> set[str]:
-        """Return those keys, without the source's, that the table holds; what was gone long ago is to be replaced."""
+        """Return those keys, without the source's, that the table holds.
+
+        What was gone long ago is to be replaced, and so is a post in which an older parser found no image.
+        """
         long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=GONE_DAYS)
-        found = table.view().lookup("key", keys, ("key", "status", "at")).to_pylist()
+        columns = ("key", "status", "at", "parser", "images") if table is self._posts else ("key", "status", "at")
+        found = table.view().lookup("key", keys, columns).to_pylist()
         stale = {row["key"] for row in found if row["status"] == "gone" and row["at"] < long_ago}
+        stale |= {
+            row["key"] for row in found if row.get("images") == 0 and row["status"] == "taken" and row["parser"] < self._parser
+        }
         self._stale[name] += stale
         return {row["key"].removeprefix(f"{self.key}/") for row in found if row["key"] not in stale}
 

@@ -41,6 +41,15 @@ def test_an_image_is_added_once_and_its_first_post_stays(catalog: Catalog) -> No
     assert catalog.images([first[0].id], ["post"]).to_pylist() == [{"post": "demo/9"}]
 
 
+def test_pixels_may_be_stored_before_their_rows(catalog: Catalog) -> None:
+    (image, pixels), (other, _) = picture(1, post="demo/1"), picture(1, post="demo/2")
+    assert [catalog.store_pixels(pixels), catalog.store_pixels(pixels)] == [image.id, image.id]
+    assert catalog.pixels(image.id) == pixels
+    assert catalog.image_ids() == []
+    assert [catalog.add_rows([image, other]), catalog.add_rows([other]), catalog.add_rows([])] == [1, 0, 0]
+    assert catalog.images(columns=["post"]).to_pylist() == [{"post": "demo/1"}]
+
+
 def test_rows_come_in_the_order_asked_for(catalog: Catalog) -> None:
     pictures = [picture(number) for number in range(5)]
     catalog.add_images(pictures)

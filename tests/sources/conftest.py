@@ -69,7 +69,7 @@ class CountingSite(DemoSite):
 
     @property
     def pictures_asked(self) -> int:
-        return sum(count for path, count in self.asked.items() if path.startswith("/media/"))
+        return sum(count for path, count in self.asked.copy().items() if path.startswith("/media/"))
 
     def answer(self, path: str, query: str) -> tuple[str, bytes] | None:
         self.asked[path] += 1

@@ -13,7 +13,7 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.leases import lease
 from perennial.catalog.objects import Objects
 from perennial.catalog.quarantine import quarantined
-from perennial.errors import SourceError
+from perennial.errors import LeaseLost, SourceError
 from perennial.sources import reading
 from perennial.sources import scrape as scraping
 from perennial.sources.posts import Gone, ImageRef, Paused
@@ -167,6 +167,20 @@ def test_two_runs_at_once_fetch_each_image_once(catalog: Catalog) -> None:
         run.join(60)
     assert set(source.asked.values()) == {1}
     assert catalog.images().num_rows == 30
+
+
+def test_a_run_that_was_taken_for_dead_writes_nothing_more(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scraping, "CHUNK", 1)
+    source = Shelf([post("2", "a"), post("1", "b")], workers=1)
+    key = f"leases/sources/{source.key}.json"
+
+    def taken_over(done: int, listed: int) -> None:
+        if done == 2:
+            catalog.objects.put_json(key, {**catalog.objects.get_json(key), "token": "another"})
+
+    with pytest.raises(LeaseLost, match="is lost"):
+        scrape_source(source, catalog, progress=taken_over)
+    assert catalog.images()["post"].to_pylist() == ["shelf/2"]
 
 
 def test_a_pause_keeps_what_there_is_and_a_later_run_goes_on(catalog: Catalog) -> None:

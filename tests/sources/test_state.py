@@ -69,19 +69,19 @@ def test_what_was_gone_is_asked_for_again_after_some_days_and_what_was_refused_n
     assert shelf.asked.total() == 10, "what is there now is remembered in place of what was gone"
 
 
-def test_fields_of_new_posts_are_counted_run_by_run(catalog: Catalog) -> None:
+def test_fields_of_new_posts_are_counted_over_runs(catalog: Catalog) -> None:
     shelf = Shelf([post("1", "a", place="Porto", year=""), post("2", place="Lyon", year="2020")])
     scrape_source(shelf, catalog)
     scrape_source(shelf, catalog)
     document = State(catalog.objects, shelf.key).document()
-    (fill,) = document["fills"]
-    assert (fill["posts"], fill["parser"]) == (2, 1)
-    assert fill["fields"] == {"place": 2, "year": 1, "title": 2, "images": 1}
+    assert document["fill"]["recent"] == {"": 2, "place": 2, "year": 1, "title": 2, "images": 1}
     assert (document["last"]["status"], document["last"]["posts"], document["last"]["known"]) == ("done", 0, 2)
-    for number in range(12):
-        shelf.shown.append(post(f"more {number}"))
-        scrape_source(shelf, catalog)
-    assert len(State(catalog.objects, shelf.key).document()["fills"]) == states.KEPT_FILLS
+    shelf.shown += [post(f"more {number}", place="Porto") for number in range(60)]
+    assert scrape_source(shelf, catalog).notes == ()
+    shelf.shown += [post(f"nowhere {number}") for number in range(12)]
+    (note,) = scrape_source(shelf, catalog).notes
+    assert "place in 0% of them (100% before)" in note
+    assert scrape_source(shelf, catalog).notes == (note,), "an alarm stands until the field is back"
 
 
 def test_records_are_folded_away(catalog: Catalog) -> None:

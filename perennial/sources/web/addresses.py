@@ -26,7 +26,7 @@ _SPECIAL = [ipaddress.ip_network(text) for text in ("168.63.129.16/32", "192.0.0
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host as the system resolves it, in its order of preference."""
+    """Return the addresses of a host as the system resolves it, in its order of preference and within its time limits."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 

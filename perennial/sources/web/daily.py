@@ -38,6 +38,14 @@ class Daily:
             self._left -= 1
             return True
 
+    def give_back(self) -> None:
+        """Take one request back that never left."""
+        with self._lock:
+            if self._cap is None:
+                self._uncounted -= 1
+            else:
+                self._left += 1
+
     def close(self) -> None:
         """Give back what was claimed and not used, and add up what wasn't counted."""
         with self._lock:

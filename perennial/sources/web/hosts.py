@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from perennial.errors import StoreError
 from perennial.sources.posts import Paused
+from perennial.sources.web.addresses import Inside
 from perennial.sources.web.daily import Daily
 from perennial.sources.web.limits import Limits
 from perennial.sources.web.manners import Manners
@@ -98,7 +99,11 @@ class Host:
                     f"The day's {self._cap:,} requests to {self.name} are used up. A run after {midnight} goes on; "
                     "'daily_requests' of the source says how many there are."
                 )
-            yield
+            try:
+                yield
+            except Inside:
+                self._daily.give_back()
+                raise
 
     def check(self) -> None:
         """Do nothing where the host may be asked.

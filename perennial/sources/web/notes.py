@@ -7,7 +7,7 @@ from typing import Any
 
 from perennial.catalog.digests import canonical
 from perennial.catalog.objects import Objects
-from perennial.errors import StoreError
+from perennial.errors import ObjectMissing, StoreError
 
 Document = dict[str, Any]
 
@@ -28,7 +28,10 @@ class Notes:
         """
         if self._objects is None:
             return self._kept.get(key, {})
-        return _document(key, self._objects.get(key)) if self._objects.exists(key) else {}
+        try:
+            return _document(key, self._objects.get(key))
+        except ObjectMissing:
+            return {}
 
     def update(self, key: str, change: Callable[[Document], Document]) -> Document:
         """Replace a document by ``change`` of it, which may be called several times, and return what it became."""

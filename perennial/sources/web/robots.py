@@ -56,13 +56,19 @@ def robots_txt(url: httpx.URL, send: Callable[[httpx.URL, Want], Answer]) -> Ans
         for _ in range(MAX_REDIRECTS + 1):
             answer = send(address, Want(ROBOTS_BYTES, cut=True))
             if not answer.location:
-                return answer
+                return _settled(answer, first)
             address = urls.parsed(answer.location, base=address)
     except Gone as error:
         if isinstance(error, Inside) and address == first:
             raise
         raise Passing(str(error), again=False, place=urls.place_of(first)) from None
     raise Passing(f"{urls.shown(first)} redirects more than {MAX_REDIRECTS} times.", again=False, place=urls.place_of(first))
+
+
+def _settled(answer: Answer, first: httpx.URL) -> Answer:
+    if answer.status == 200 or 400 <= answer.status < 500:
+        return answer
+    raise Passing(f"{urls.shown(answer.url)} answers {answer.status}.", again=False, place=urls.place_of(first))
 
 
 def parsed(text: str) -> Rules:
@@ -114,7 +120,7 @@ class Robots:
             text = f"The robots.txt of {self._host.name} can't be had, so nothing is fetched there: {error}"
             self._failed = (now, text)
             raise LeftAlone(text) from None
-        text = answer.body.decode("utf-8", "replace") if answer.status == 200 else ""
+        text = answer.body.decode("utf-8-sig", "replace") if answer.status == 200 else ""
         self._host.good()
         self._host.keep_robots(text)
         return self._take(text, now + RENEW_S)

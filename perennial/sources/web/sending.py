@@ -1,5 +1,6 @@
 """One request and its answer, within a host's turns and the limits of bytes and time."""
 
+import functools
 import ssl
 from dataclasses import dataclass, replace
 
@@ -48,7 +49,7 @@ class Sender:
         self._timeouts = {"connect": limits.connect_s, "read": limits.silence_s, "write": limits.silence_s}
         self._network = CheckedNetwork(allowed, resolve)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=tls or httpx.create_ssl_context(trust_env=False),
+            ssl_context=tls or _public_authorities(),
             max_connections=None,
             max_keepalive_connections=4 * connections,
             keepalive_expiry=15.0,
@@ -75,7 +76,7 @@ class Sender:
             error.place = place_of(url)
             raise
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-            why = str(error) or type(error).__name__
+            why = "it takes too long" if isinstance(error, httpcore.TimeoutException) else str(error) or type(error).__name__
             raise Passing(f"{host.name} doesn't answer {shown(url)} ({why}). Try again later.", place=place_of(url)) from None
 
     def _sent(self, host: Host, url: httpx.URL, want: Want) -> Answer:
@@ -111,3 +112,8 @@ class Sender:
             raise host.rest(wait, why)
         host.pace.hold(wait)
         raise Passing(f"{why} Try again later.", wait_s=wait)
+
+
+@functools.cache
+def _public_authorities() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)

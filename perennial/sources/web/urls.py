@@ -28,12 +28,14 @@ def parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
         raise Gone(f"{shown(url)} is not an address. The site's pages may have changed shape.") from None
     if address.scheme not in PORTS or not host:
         raise Gone(f"{shown(url)} is not a web address. Only http and https are fetched.")
-    return address.copy_with(username=None, password=None, fragment=None)
+    if address.userinfo or address.fragment:
+        return address.copy_with(username=None, password=None, fragment=None)
+    return address
 
 
 def place_of(url: "httpx.URL | str") -> str:
     """Return host and port of an address, such as ``127.0.0.1:8080`` or ``www.archdaily.com:443``."""
-    address = httpx.URL(url)
+    address = url if isinstance(url, httpx.URL) else httpx.URL(url)
     port = address.port or PORTS.get(address.scheme, 0)
     host = address.raw_host.decode("ascii").lower().rstrip(".")
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
