@@ -19,6 +19,7 @@ from perennial.task import (
     FinetuneSpec,
     FolderSource,
     GateSpec,
+    ImagesSpec,
     LearnerSpec,
     ReleaseSpec,
     TableSource,
@@ -39,7 +40,7 @@ PARTS = (BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ReleaseSpec)
 SOURCES = (ArchDailySource, CommonsSource, DemoSource, FolderSource, TableSource)
 
 
-@pytest.mark.parametrize("model", [Task, *PARTS, *SOURCES])
+@pytest.mark.parametrize("model", [Task, ImagesSpec, *PARTS, *SOURCES])
 def test_task_keys(model: type[BaseModel]) -> None:
     missing = [key for key in model.model_fields if not re.search(rf"\b{key}:", REFERENCE)]
     assert not missing

@@ -124,8 +124,8 @@ def _tell_embedded(story: _Story) -> None:
     found = _embedded(story.settings)
     console.print()
     _say(
-        f"{found['tasks']} tasks learnt from {found['pictures']} pictures and {found['embeddings']} embeddings: each went through "
-        f"the network once. {found['copies']} look like another one and don't count."
+        f"{found['tasks']} tasks learnt from {found['embeddings']} of {found['pictures']} pictures, each of which went through "
+        f"the network once; {found['copies']} look like another one and don't count."
     )
 
 

@@ -27,7 +27,7 @@ def predict(
         ImageRejected: the endpoint takes no such image; the text is its reason.
         EndpointError: nothing answers at ``url``, or it has no such task or release.
     """
-    return _asked(url, f"models/{task}:predict", jpeg, {}, _headers(release, noted=noted), timeout_s)
+    return _asked(url, task, "predict", jpeg, {}, _headers(release, noted=noted), timeout_s)
 
 
 def predict_all(url: str, jpeg: bytes, *, timeout_s: float = TIMEOUT_S) -> dict[str, dict[str, Any]]:
@@ -37,7 +37,7 @@ def predict_all(url: str, jpeg: bytes, *, timeout_s: float = TIMEOUT_S) -> dict[
         ImageRejected: the endpoint takes no such image; the text is its reason.
         EndpointError: nothing answers at ``url``.
     """
-    return _asked(url, "endpoint:predict", jpeg, {}, _headers(None), timeout_s)
+    return _asked(url, None, "predict", jpeg, {}, _headers(None), timeout_s)
 
 
 def explain(
@@ -68,7 +68,7 @@ def explain(
         EndpointError: nothing answers at ``url``, or it has no such task or release.
     """
     options = {"neighbours": str(neighbours)} | ({"class": cls} if cls else {}) | ({"overlay": "jpeg"} if overlay else {})
-    return _asked(url, f"models/{task}:explain", picture, options, _headers(release), timeout_s)
+    return _asked(url, task, "explain", picture, options, _headers(release), timeout_s)
 
 
 def report(url: str, *, timeout_s: float = 5.0) -> dict[str, Any] | None:
@@ -98,14 +98,15 @@ def address(endpoint: str, settings: Settings) -> str:
 
 
 def _asked(
-    url: str, path: str, picture: bytes, options: dict[str, str], headers: dict[str, str], timeout_s: float
+    url: str, task: str | None, verb: str, picture: bytes, options: dict[str, str], headers: dict[str, str], timeout_s: float
 ) -> dict[str, Any]:
     until = time.monotonic() + timeout_s
+    path = f"{url}/v1/{f'models/{task}' if task else 'endpoint'}:{verb}"
     while True:
         try:
-            response = httpx.post(f"{url}/v1/{path}", content=picture, params=options, headers=headers, timeout=timeout_s)
+            response = httpx.post(path, content=picture, params=options, headers=headers, timeout=timeout_s)
         except (httpx.HTTPError, httpx.InvalidURL):
-            raise EndpointError(f"No endpoint answers at {url}. Start one with 'perennial serve TASK'.") from None
+            raise EndpointError(f"No endpoint answers at {url}. Start one with 'perennial serve {task or 'TASK'}'.") from None
         again = response.headers.get("retry-after", "") if response.status_code == 503 else ""
         if not again.isdigit() or time.monotonic() + int(again) > until:
             break

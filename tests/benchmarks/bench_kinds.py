@@ -27,6 +27,7 @@ from perennial.serving.record import EndpointRecord, record_key
 from perennial.serving.releases import ServedModel
 from perennial.sources.demo_site.posts import day, find
 from perennial.sources.demo_site.server import DemoSite
+from perennial.sources.demo_site.styles import DRIFT_DAY
 from perennial.sources.label import label
 from perennial.sources.scrape import scrape
 from perennial.task import DemoSource, ImagesSpec, Task, load_task, save_task
@@ -38,15 +39,19 @@ _PICTURE = re.compile(r"/media/images/((?:[0-9a-f]{4}/){6})")
 
 @dataclass(frozen=True)
 class Found:
-    """Shares of exteriors named rightly by both models, of silent pictures whose kind was told rightly, and counts."""
+    """Shares of exteriors named rightly by both models, of silent pictures whose kind was told rightly, and counts.
+
+    ``kinds`` and ``silent`` are of the back catalogue, and of the day on which all styles change.
+    """
 
     everything: float
     exteriors: float
-    kind: float
-    silent: int
+    kinds: tuple[float, float]
+    silent: tuple[int, int]
     asked: int
     left: int
     copies: int
+    pictures: int
 
 
 def measure(seed: int) -> Found:
@@ -83,7 +88,14 @@ def measure(seed: int) -> Found:
         right = {task: float((heads[task].predict(vectors) == truth).mean()) for task in (ALL, EXTERIORS)}
         told = [one.kind == shown[image][0] for image, one in judged.items()]
         copies = sum(bool(row["copy_of"]) for row in rows)
-        return Found(right[ALL], right[EXTERIORS], float(np.mean(told)), len(told), len(asked), left, copies)
+        site.today = DRIFT_DAY
+        _take_in(tasks, catalog, backbone)
+        leave_out(tasks[EXTERIORS], catalog, backbone.digest, folder)
+        newest = [row for row in catalog.images().to_pylist() if row["published"] == DRIFT_DAY]
+        judged = Kinds(catalog.objects).of(KIND, [row["id"] for row in newest])
+        drifted = [judged[row["id"]].kind == _shown(seed, row["url"])[0] for row in newest if row["id"] in judged]
+        kinds = (float(np.mean(told)), float(np.mean(drifted)))
+        return Found(right[ALL], right[EXTERIORS], kinds, (len(told), len(drifted)), len(asked), left, copies, len(rows))
 
 
 def _task(name: str, url: str) -> Task:
@@ -121,16 +133,18 @@ def run(*, quick: bool) -> list[Row]:
     found = [measure(seed) for seed in range(1 if quick else 5)]
     gains = [one.exteriors - one.everything for one in found]
     pairs = ", ".join(f"{one.everything:.3f} → {one.exteriors:.3f}" for one in found)
-    kinds = ", ".join(f"{one.kind:.3f} of {one.silent}" for one in found)
-    asked, copies = found[0].asked, ", ".join(str(one.copies) for one in found)
+    before, after = (", ".join(f"{one.kinds[time]:.3f} of {one.silent[time]}" for one in found) for time in (0, 1))
+    copies = ", ".join(f"{one.copies} of {one.pictures}" for one in found)
+    note = f"on {', '.join(str(one.asked) for one in found)} exteriors, learnt from {found[0].left} pictures: {pairs}"
     return [
+        Row("regions from exteriors alone, gain in accuracy", statistics.mean(gains), "≥ -0.02", "", note),
+        Row("kinds told rightly where captions are silent", min(one.kinds[0] for one in found), "≥ 0.95", "", before),
+        Row("the same on the day when styles change", min(one.kinds[1] for one in found), "≥ 0.6", "", after),
         Row(
-            "regions from exteriors alone, gain in accuracy",
-            statistics.mean(gains),
-            "≥ -0.02",
+            "drawn pictures taken for copies, though none is",
+            max(one.copies / one.pictures for one in found),
+            "≤ 0.03",
             "",
-            f"on {asked} exteriors: {pairs}",
+            copies,
         ),
-        Row("kinds told rightly where captions are silent", min(one.kind for one in found), "≥ 0.9", "", kinds),
-        Row("pictures taken for copies, none of which is one", max(one.copies for one in found) / asked, "≥ 0", "", copies),
     ]

@@ -188,6 +188,19 @@ def test_what_people_say_stays_and_what_a_rule_says_anew_is_taken_away_again(sit
     assert site.shown() == {"exterior": 16, "interior": 1}
 
 
+def test_a_task_that_asks_for_all_kinds_again_gets_them(site: Site) -> None:
+    site.add(*SAID, *SILENT)
+    site.judge()
+    site.leave_out()
+    everything = WALLS.model_copy(update={"images": ImagesSpec()})
+    label(everything, site.catalog)
+    assert site.shown() == {"drawing": 8, "exterior": 16, "interior": 16}
+    assert site.leave_out(everything) == ""
+    label(WALLS, site.catalog)
+    assert site.leave_out() == "24 images of other kinds left out"
+    assert site.shown() == {"exterior": 16}
+
+
 def test_a_task_without_kinds_or_without_a_judge_keeps_silent_images(site: Site) -> None:
     site.add(("interior", "photo"))
     assert site.leave_out(WALLS.model_copy(update={"images": ImagesSpec()})) == ""
