@@ -45,9 +45,24 @@ class FolderSource(_Part):
     path: Path
 
 
+class InboxSource(_Part):
+    """Pictures that are dropped into the inbox of the store."""
+
+    type: Literal["inbox"]
+    prefix: str = Field("", description="Take only what lies below this folder of the inbox.")
+
+    @field_validator("prefix")
+    @classmethod
+    def _folders(cls, prefix: str) -> str:
+        parts = [part for part in prefix.split("/") if part]
+        if any(part.startswith(".") for part in parts):
+            raise ValueError("a folder of the inbox begins with no dot, such as walls/brick")
+        return "/".join(parts)
+
+
 EngineName = Literal["openvino", "onnxruntime", "onnxruntime-cuda"]
 Precision = Literal["fp32", "bf16", "int8"]
-SourceSpec = Annotated[ArchDailySource | DemoSource | FolderSource, Field(discriminator="type")]
+SourceSpec = Annotated[ArchDailySource | DemoSource | FolderSource | InboxSource, Field(discriminator="type")]
 
 
 class BackboneSpec(_Part):

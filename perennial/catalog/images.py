@@ -1,6 +1,7 @@
 """The images table and the pixels beside it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
@@ -12,7 +13,7 @@ from perennial.catalog.labels import Labels
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
 from perennial.catalog.splits import split_of
-from perennial.catalog.tables import Layout, Table, key_field, quoted
+from perennial.catalog.tables import Layout, Table, View, key_field, quoted
 from perennial.errors import CatalogError
 
 LAYOUT = Layout(
@@ -70,6 +71,21 @@ class Images:
         rows = [asdict(image) | _derived(image) for image, _ in first.values()]
         return self.table.insert(pa.Table.from_pylist(rows, schema=LAYOUT.schema))
 
+    def newest_of(self, post: str) -> str | None:
+        """Return the id of the image of a post that was added last."""
+        found = self.table.view().read(("id",), f"post = {quoted(post)}", row_ids=True)
+        return str(found.sort_by([("_rowid", "descending")])["id"][0].as_py()) if found.num_rows else None
+
+    def amend(self, id: str, columns: Mapping[str, str], metadata: Mapping[str, str]) -> bool:
+        """Give an image other columns and more metadata; return whether that changed anything."""
+
+        def make(view: View) -> pa.Table:
+            found = view.lookup("id", [id], LAYOUT.schema.names).to_pylist()
+            rows = [row | dict(columns) | {"metadata": _with(row["metadata"], metadata)} for row in found]
+            return pa.Table.from_pylist([row for row in rows if row not in found], schema=LAYOUT.schema)
+
+        return bool(self.table.change(make).num_rows)
+
     def rows(self, ids: Sequence[str] | None, columns: Sequence[str] | None) -> pa.Table:
         """Return rows in the order of ``ids`` (those that are there), or all, sorted by id."""
         wanted = list(columns) if columns is not None else LAYOUT.schema.names
@@ -117,6 +133,10 @@ class Images:
 def pixels_key(id: str) -> str:
     """Return the key of an image's pixels."""
     return f"images/{id[:2]}/{id}.jpg"
+
+
+def _with(text: str, metadata: Mapping[str, str]) -> str:
+    return canonical(json.loads(text) | dict(metadata)).decode()
 
 
 def _derived(image: Image) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Any
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.rows import Batch, LabelEvent
 from perennial.sources.folder import folder_name
-from perennial.task import FolderSource, Task
+from perennial.sources.inbox.source import posts_below
+from perennial.task import FolderSource, InboxSource, SourceSpec, Task
 
 
 def label(task: Task, catalog: Catalog) -> Batch | None:
@@ -31,6 +32,13 @@ def label(task: Task, catalog: Catalog) -> Batch | None:
 
 def _candidates(task: Task, catalog: Catalog) -> Iterator[dict[str, Any]]:
     """Yield new images and those set aside earlier; a store may hold other tasks' images too."""
-    sources = {folder_name(source.path) if isinstance(source, FolderSource) else source.type for source in task.sources}
+    sources = tuple(_posts_of(source) for source in task.sources)
     for rows in (catalog.unlabelled(task.name), catalog.to_review(task.name)):
-        yield from (row for row in rows.to_pylist() if row["post"].partition("/")[0] in sources)
+        yield from (row for row in rows.to_pylist() if row["post"].startswith(sources))
+
+
+def _posts_of(source: SourceSpec) -> str:
+    """Return how a source's posts begin."""
+    if isinstance(source, InboxSource):
+        return posts_below(source)
+    return f"{folder_name(source.path) if isinstance(source, FolderSource) else source.type}/"

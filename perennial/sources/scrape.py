@@ -12,10 +12,12 @@ from perennial.catalog.quarantine import quarantine
 from perennial.catalog.rows import Image
 from perennial.errors import ImageRejected, SourceError
 from perennial.sources.images import normalise
+from perennial.sources.inbox.source import take_in
 from perennial.sources.posts import Gone, ImageRef, Post, Source
 from perennial.sources.state import State
 from perennial.task import ArchDailySource as ArchDailySpec
 from perennial.task import DemoSource as DemoSpec
+from perennial.task import InboxSource as InboxSpec
 from perennial.task import SourceSpec, Task
 
 CHUNK = 64
@@ -66,6 +68,10 @@ def scrape(task: Task, catalog: Catalog, *, progress: Progress = _silent) -> Scr
     """
     found = Scraped()
     for spec in task.sources:
+        if isinstance(spec, InboxSpec):
+            took = take_in(spec, catalog, progress)
+            found += Scraped(posts=took.taken + took.amended, images=took.new, quarantined=took.refused)
+            continue
         source = open_source(spec, alone=len(task.sources) == 1)
         try:
             found += _scrape(task, catalog, source, progress)
