@@ -17,8 +17,9 @@ from perennial.sources.posts import Gone, ImageRef, Post, Source
 from perennial.sources.state import State
 from perennial.task import ArchDailySource as ArchDailySpec
 from perennial.task import DemoSource as DemoSpec
+from perennial.task import FolderSource as FolderSpec
 from perennial.task import InboxSource as InboxSpec
-from perennial.task import SourceSpec, Task
+from perennial.task import Task
 
 CHUNK = 64
 """Posts after which rows are written and remembered; a killed run reads at most these again."""
@@ -80,7 +81,7 @@ def scrape(task: Task, catalog: Catalog, *, progress: Progress = _silent) -> Scr
     return found
 
 
-def open_source(spec: SourceSpec, *, alone: bool = True) -> Source:
+def open_source(spec: ArchDailySpec | DemoSpec | FolderSpec, *, alone: bool = True) -> Source:
     """Return the source that a task names; ``alone`` says that it is the task's only one.
 
     Raises:

@@ -41,8 +41,8 @@ def serve(settings: Settings, catalog: Catalog, every_s: float, say: Callable[[s
 def _receiver(settings: Settings, catalog: Catalog, listener: Listener) -> Receiver:
     if settings.host not in _LOOPBACK and not settings.inbox_token:
         raise SettingsError(
-            f"The inbox would take notifications at {settings.host} from anybody: set PERENNIAL_INBOX_TOKEN, and the same as MinIO's "
-            "MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_INBOX."
+            f"The inbox would take notifications at {settings.host} from anybody: set PERENNIAL_INBOX_TOKEN, and the same as "
+            "MinIO's MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_INBOX."
         )
     store = urlsplit(catalog.objects.url)
     root = "/".join(part for part in (store.netloc, store.path.strip("/"), FOLDER) if part) + "/"

@@ -9,7 +9,7 @@ from perennial.sources.inbox.took import Took
 from perennial.task import InboxSource
 
 
-def take_in(spec: InboxSource, catalog: Catalog, progress: Callable[[int, int], None] = lambda done, total: None) -> Took:
+def take_in(spec: InboxSource, catalog: Catalog, progress: Callable[[int, int], None]) -> Took:
     """Take in what lies below the source's prefix; ``progress`` gets how many pictures were taken in so far, twice.
 
     Raises:
