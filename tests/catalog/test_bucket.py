@@ -20,7 +20,7 @@ from perennial.serving.prediction_ids import PredictionIds
 
 MINIO = os.environ.get("PERENNIAL_TEST_MINIO") or shutil.which("minio")
 ROOT = Keys("root", "root-password")
-USERS = {service: Keys(service, f"{service}-password") for service in ("pipeline", "server", "dashboard", "mlflow")}
+USERS = {service: Keys(service, f"{service}-password") for service in ("pipeline", "server", "inbox", "dashboard", "mlflow")}
 needs_minio = pytest.mark.skipif(not MINIO, reason="put minio on PATH, or name it in PERENNIAL_TEST_MINIO")
 As = Callable[[str], Objects]
 
@@ -194,17 +194,28 @@ def test_a_store_that_is_no_place_in_a_bucket_is_told(store: str) -> None:
 
 def test_who_writes_where() -> None:
     place = Place.of("http://minio:9000", "s3://perennial/store")
-    writes, deletes = {}, set()
+    writes, deletes = {}, {}
     for service in USERS:
         for statement in policy(place, service)["Statement"]:
             assert not any("*" in action for action in statement["Action"])
             if "s3:PutObject" in statement["Action"]:
                 writes[service] = statement["Resource"]
             if "s3:DeleteObject" in statement["Action"]:
-                deletes.add(service)
+                deletes[service] = [*deletes.get(service, []), *statement["Resource"]]
     assert writes == {
         "pipeline": ["arn:aws:s3:::perennial/store/*"],
         "server": ["arn:aws:s3:::perennial/store/segments/*"],
+        "inbox": [
+            "arn:aws:s3:::perennial/store/catalog/images.lance/*",
+            "arn:aws:s3:::perennial/store/images/*",
+            "arn:aws:s3:::perennial/store/quarantine/inbox/*",
+            "arn:aws:s3:::perennial/store/leases/table images.json*",
+        ],
         "mlflow": ["arn:aws:s3:::perennial/mlflow/*"],
     }
-    assert deletes == {"pipeline", "mlflow"}
+    dropped = "arn:aws:s3:::perennial/store/inbox/*"
+    assert deletes == {
+        "pipeline": ["arn:aws:s3:::perennial/store/*", dropped],
+        "inbox": ["arn:aws:s3:::perennial/store/catalog/images.lance/*", dropped],
+        "mlflow": ["arn:aws:s3:::perennial/mlflow/*"],
+    }
