@@ -12,7 +12,7 @@ FOLDER = "inbox"
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """An object as it was listed: its key below ``inbox/``, its size in bytes and when it was written."""
+    """An object as it was listed: its key below ``inbox/``, its size in bytes and when it came to lie there."""
 
     key: str
     size: int

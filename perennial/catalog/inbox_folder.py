@@ -13,7 +13,7 @@ from perennial.catalog.inbox import FOLDER, Content, Drop
 from perennial.catalog.stores import local_root
 from perennial.errors import SourceError
 
-SETTLE_S = 0.5
+SETTLE_S = 0.2
 """A file that was written to so recently isn't looked at yet."""
 
 GROWING_S = 10.0
@@ -72,7 +72,8 @@ class FolderInbox:
 
     def unfinished(self, content: Content) -> bool:
         """Say whether the file was written to in the last seconds."""
-        return (datetime.now(UTC) - content.drop.modified).total_seconds() < GROWING_S
+        found = _status(self._root / content.drop.key)
+        return found is not None and _age(found) < GROWING_S
 
     def keep(self, content: Content, key: str) -> None:
         """Give the file a second name, or where that can't be a copy."""
@@ -125,4 +126,5 @@ def _version(found: os.stat_result) -> str:
 
 
 def _drop(key: str, found: os.stat_result) -> Drop:
-    return Drop(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+    """Describe a file; it is as old as its coming here, whatever its own time says."""
+    return Drop(key, found.st_size, datetime.fromtimestamp(found.st_ctime, UTC))

@@ -24,6 +24,8 @@ def serve(settings: Settings, catalog: Catalog, every_s: float, say: Callable[[s
         SettingsError: others than this machine could send notifications, and there is no token.
         PortInUse: another process listens on the port.
     """
+    import lance  # noqa: F401 (the first picture would else wait for it)
+
     listener = Listener(Taker(catalog), every_s, say)
     receiver = None if catalog.objects.is_local else _receiver(settings, catalog, listener)
     for number in (signal.SIGTERM, signal.SIGINT):

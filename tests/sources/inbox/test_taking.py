@@ -221,8 +221,9 @@ class Killed(BaseException):
     """Stands for kill -9."""
 
 
-@pytest.mark.parametrize("after", range(6))
-def test_killed_between_any_two_removals_nothing_is_lost_or_twice(store: Store, after: int) -> None:
+@pytest.mark.parametrize(("kind", "after"), [*(("folder", after) for after in range(6)), ("bucket", 1), ("bucket", 4)])
+def test_killed_between_any_two_removals_nothing_is_lost_or_twice(kind: str, after: int, request: pytest.FixtureRequest) -> None:
+    store: Store = request.getfixturevalue(kind)
     names = ["x/a.png", "x/b.png", "c.png"]
     for number, name in enumerate(names):
         store.inbox.drop(f"{name}.json", sidecar(place=f"Oslo {number}"))
