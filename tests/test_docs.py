@@ -17,6 +17,7 @@ from perennial.task import (
     FinetuneSpec,
     FolderSource,
     GateSpec,
+    InboxSource,
     LearnerSpec,
     ReleaseSpec,
     Task,
@@ -33,7 +34,19 @@ def test_settings(setting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Task, BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ReleaseSpec, ArchDailySource, DemoSource, FolderSource]
+    "model",
+    [
+        Task,
+        BackboneSpec,
+        LearnerSpec,
+        FinetuneSpec,
+        GateSpec,
+        ReleaseSpec,
+        ArchDailySource,
+        DemoSource,
+        FolderSource,
+        InboxSource,
+    ],
 )
 def test_task_keys(model: type[BaseModel]) -> None:
     missing = [key for key in model.model_fields if not re.search(rf"\b{key}:", REFERENCE)]
