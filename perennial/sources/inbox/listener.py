@@ -41,8 +41,9 @@ class Listener:
         while not self.wakings.stopped:
             try:
                 if time.monotonic() >= due:
-                    self._taker.take_all(between=self._between)
-                    due, self.trouble, pause = time.monotonic() + self._every_s, "", 1.0
+                    took = self._taker.take_all(between=self._between)
+                    wait = max(self._every_s, LONGEST_PAUSE_S) if took.trouble else self._every_s
+                    due, self.trouble, pause = time.monotonic() + wait, "", 1.0
                 self._take_notified(due)
             except PerennialError as error:
                 self.trouble = str(error)
