@@ -6,8 +6,9 @@
     pipeline    store/, and tags and versions of store/inbox/            store/
     server      store/endpoints/ releases/ backbones/ tasks/             store/segments/, where it deletes nothing and
                 and store/segments/*/key                                 reads no more than the key of prediction ids
-    inbox       store/inbox/ with tags and versions, and where it        store/images/ catalog/images.lance/ quarantine/inbox/ and
-                writes                                                   that table's lease; of store/inbox/ it only deletes
+    inbox       store/inbox/ with tags and versions, and where it        store/images/ quarantine/inbox/, the tables images and
+                writes                                                   review with their leases; of store/inbox/ and
+                                                                         store/labels/*/mark.json it only deletes
     dashboard   store/                                                   nothing
     mlflow      mlflow/                                                  mlflow/
 """
@@ -25,8 +26,13 @@ ARTIFACTS = "mlflow"
 """Where in the bucket MLflow keeps its artifacts; no other service reads or writes there."""
 
 SERVED = ("endpoints", "releases", "backbones", "tasks")
-TABLE = "catalog/images.lance/"
-TAKEN_IN = (TABLE, "images/", f"{QUARANTINE}/{INBOX}/", "leases/table images.json")
+TABLES = ("images", "review")
+TAKEN_IN = (
+    *(f"catalog/{table}.lance/" for table in TABLES),
+    "images/",
+    f"{QUARANTINE}/{INBOX}/",
+    *(f"leases/table {table}.json" for table in TABLES),
+)
 """Where who takes in the inbox writes."""
 
 _VERSIONS = (
@@ -98,7 +104,8 @@ def policy(place: Place, service: str) -> dict[str, Any]:
     ]
     if service == "inbox":
         statements.append(_allow(["s3:PutObject", *_UPLOADS], [f"{bucket}/{folder}*" for folder in written]))
-        statements.append(_allow(["s3:DeleteObject"], [f"{bucket}/{place.prefix}/{TABLE}*"]))
+        deleted = (*(f"catalog/{table}.lance/*" for table in TABLES), "labels/*/mark.json")
+        statements.append(_allow(["s3:DeleteObject"], [f"{bucket}/{place.prefix}/{name}" for name in deleted]))
     if service in ("inbox", "pipeline"):
         statements.append(_allow(["s3:ListBucketVersions"], [bucket], {"StringLike": {"s3:prefix": [f"{dropped}*"]}}))
         statements.append(_allow(list(_VERSIONS), [f"{bucket}/{dropped}*"]))

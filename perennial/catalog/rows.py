@@ -44,10 +44,22 @@ class LabelEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """An image that a task's rule couldn't label: the value that it doesn't know, empty where nothing was said.
+
+    ``rule`` is the digest of the rule.
+    """
+
+    image: str
+    value: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The events that were appended at once; ``id`` is their digest, ``reason`` says why it is held or was settled.
 
-    ``origin`` is "feedback" where all of them are corrections by people.
+    ``origin`` is "feedback" where people said all of them, in feedback or in review.
     """
 
     id: str

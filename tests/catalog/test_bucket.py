@@ -187,16 +187,23 @@ def test_who_writes_where() -> None:
         "server": ["arn:aws:s3:::perennial/store/segments/*"],
         "inbox": [
             "arn:aws:s3:::perennial/store/catalog/images.lance/*",
+            "arn:aws:s3:::perennial/store/catalog/review.lance/*",
             "arn:aws:s3:::perennial/store/images/*",
             "arn:aws:s3:::perennial/store/quarantine/inbox/*",
             "arn:aws:s3:::perennial/store/leases/table images.json*",
+            "arn:aws:s3:::perennial/store/leases/table review.json*",
         ],
         "mlflow": ["arn:aws:s3:::perennial/mlflow/*"],
     }
     dropped = "arn:aws:s3:::perennial/store/inbox/*"
     assert deletes == {
         "pipeline": ["arn:aws:s3:::perennial/store/*", dropped],
-        "inbox": ["arn:aws:s3:::perennial/store/catalog/images.lance/*", dropped],
+        "inbox": [
+            "arn:aws:s3:::perennial/store/catalog/images.lance/*",
+            "arn:aws:s3:::perennial/store/catalog/review.lance/*",
+            "arn:aws:s3:::perennial/store/labels/*/mark.json",
+            dropped,
+        ],
         "mlflow": ["arn:aws:s3:::perennial/mlflow/*"],
     }
 

@@ -93,7 +93,7 @@ def test_posts_appear_on_their_day(site: CountingSite) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
+        "/page/0x",
         "/x",
         "/1/x",
         "/99999999999/x",

@@ -5,12 +5,12 @@ All of it is text from outside: it is cleaned of control characters and cut, and
 
 import datetime
 import json
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from perennial.errors import ImageRejected
+from perennial.sources.text import plain
 
 SIDECAR = ".json"
 MAX_SIDECAR_BYTES = 64 * 1024
@@ -38,13 +38,13 @@ def about(key: str, fields: Mapping[str, str], dropped: datetime.datetime) -> Ab
     folder, _, name = key.rpartition("/")
     kind = fields.get("kind", "")
     return About(
-        title=fields.get("title") or clean(name.rpartition(".")[0] or name),
+        title=fields.get("title") or plain(name.rpartition(".")[0] or name),
         place=fields.get("place", ""),
         kind=kind if kind in KINDS else "photo",
         published=_day(fields.get("published", ""), dropped.astimezone(datetime.UTC).date()),
         licence=fields.get("licence", ""),
         credit=fields.get("credit", ""),
-        metadata=({"folder": clean(folder.rpartition("/")[2])} if folder else {}) | dict(fields),
+        metadata=({"folder": plain(folder.rpartition("/")[2])} if folder else {}) | dict(fields),
     )
 
 
@@ -55,7 +55,7 @@ def columns_of(fields: Mapping[str, str]) -> dict[str, str]:
 
 def fields_of(tags: Mapping[str, str]) -> dict[str, str]:
     """Return tags as fields; what is empty once it is cleaned is left out."""
-    cleaned = {clean(name, MAX_NAME): clean(value) for name, value in tags.items()}
+    cleaned = {plain(name, MAX_NAME): plain(value, MAX_VALUE) for name, value in tags.items()}
     return {name: value for name, value in cleaned.items() if name and value}
 
 
@@ -79,23 +79,17 @@ def read_sidecar(data: bytes | None) -> dict[str, str]:
     return fields_of({name: _text(name, value) for name, value in document.items() if value is not None})
 
 
-def clean(text: str, limit: int = MAX_VALUE) -> str:
-    """Return a text on one line, without control characters and halves of surrogate pairs, cut to ``limit`` characters."""
-    kept = "".join(" " if c.isspace() else c for c in text[: 4 * limit] if c.isspace() or unicodedata.category(c)[0] != "C")
-    return " ".join(kept.split())[:limit].rstrip()
-
-
 def _text(name: str, value: Any) -> str:
     items = value if isinstance(value, list) else [value]
     if any(isinstance(item, (dict, list)) for item in items):
         raise ImageRejected(
-            f"The sidecar's field '{clean(name, MAX_NAME)}' holds more than a text, a number or a list of them. "
+            f"The sidecar's field '{plain(name, MAX_NAME)}' holds more than a text, a number or a list of them. "
             "Correct it and drop it again."
         )
-    return ", ".join(_plain(item) for item in items if item is not None)
+    return ", ".join(_scalar(item) for item in items if item is not None)
 
 
-def _plain(item: Any) -> str:
+def _scalar(item: Any) -> str:
     return str(item).lower() if isinstance(item, bool) else str(item)
 
 

@@ -8,7 +8,7 @@ from perennial.catalog.inbox import FOLDER, Content, Inbox
 from perennial.catalog.objects import Objects
 from perennial.catalog.quarantine import FOLDER as QUARANTINE
 from perennial.catalog.quarantine import Quarantined
-from perennial.sources.inbox.metadata import clean
+from perennial.sources.text import plain
 
 
 def refuse(objects: Objects, inbox: Inbox, content: Content, fields: Mapping[str, str], reason: str) -> None:
@@ -17,7 +17,7 @@ def refuse(objects: Objects, inbox: Inbox, content: Content, fields: Mapping[str
     The same version of it twice, as after a kill, is kept once. The reason is written last.
     """
     key = content.drop.key
-    digest = digest_of([clean(key), content.version])
+    digest = digest_of([plain(key), content.version])
     at = f"{QUARANTINE}/{FOLDER}/{digest}"
     if content.data is not None:
         objects.create(f"{at}.bin", content.data)
@@ -25,4 +25,4 @@ def refuse(objects: Objects, inbox: Inbox, content: Content, fields: Mapping[str
         inbox.keep(content, f"{at}.bin")
     if fields:
         objects.create(f"{at}.metadata", canonical(dict(fields)))
-    objects.create_json(f"{at}.json", asdict(Quarantined(FOLDER, clean(key), reason, digest, content.drop.size)))
+    objects.create_json(f"{at}.json", asdict(Quarantined(FOLDER, plain(key), reason, digest, content.drop.size)))

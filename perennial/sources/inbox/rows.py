@@ -6,6 +6,7 @@ from perennial.catalog.rows import Image
 from perennial.errors import ImageRejected
 from perennial.sources.images import MAX_BYTES, normalise
 from perennial.sources.inbox.metadata import About
+from perennial.sources.text import plain_id
 
 
 def row_of(content: Content, said: About) -> tuple[Image, bytes]:
@@ -39,5 +40,5 @@ def row_of(content: Content, said: About) -> tuple[Image, bytes]:
 
 
 def post_of(key: str) -> str:
-    """Return the post that an object is: its key, with what can't be printed spelt out."""
-    return f"{FOLDER}/{''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in key)}"
+    """Return the post that an object is: its key, made plain."""
+    return f"{FOLDER}/{plain_id(key)}"

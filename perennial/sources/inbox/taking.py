@@ -20,7 +20,6 @@ from perennial.sources.inbox.metadata import (
     MAX_SIDECAR_BYTES,
     SIDECAR,
     about,
-    clean,
     columns_of,
     fields_of,
     read_sidecar,
@@ -28,6 +27,7 @@ from perennial.sources.inbox.metadata import (
 from perennial.sources.inbox.refusing import refuse
 from perennial.sources.inbox.rows import post_of, row_of
 from perennial.sources.inbox.took import Took
+from perennial.sources.text import plain
 
 BATCH = 64
 """Objects that become rows at once: each batch is one change of the table."""
@@ -185,7 +185,7 @@ class Taker:
             image = self._catalog.newest_image(post_of(name))
             if image is None and not reason:
                 reason = (
-                    f"No picture {FOLDER}/{clean(name)} came within {self._late_s:.0f} s of this sidecar. "
+                    f"No picture {FOLDER}/{plain(name)} came within {self._late_s:.0f} s of this sidecar. "
                     f"A sidecar is called like its picture with {SIDECAR} behind it, such as a.jpg{SIDECAR}; drop both again."
                 )
             if reason:

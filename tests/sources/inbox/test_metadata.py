@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from perennial.catalog.digests import canonical
 from perennial.errors import ImageRejected
-from perennial.sources.inbox.metadata import MAX_FIELDS, MAX_NAME, MAX_VALUE, about, clean, fields_of, read_sidecar
+from perennial.sources.inbox.metadata import MAX_FIELDS, MAX_NAME, MAX_VALUE, about, fields_of, read_sidecar
 
 DROPPED = datetime.datetime(2026, 3, 5, 23, 30, tzinfo=datetime.UTC)
 JSON = st.recursive(
@@ -49,21 +49,14 @@ def test_whatever_a_sidecar_holds_comes_out_clean_or_is_refused(document: dict[s
     for name, value in fields.items():
         assert 0 < len(name) <= MAX_NAME
         assert 0 < len(value) <= MAX_VALUE
-        assert (name + value).replace(" ", "").isprintable() or not (name + value).isascii()
+        assert not any(ord(sign) < 32 or 0xD800 <= ord(sign) < 0xE000 for sign in name + value)
     canonical(fields)
     canonical(dict(about("a/b.png", fields, DROPPED).metadata))
 
 
-@given(st.text(st.characters()))
-def test_cleaning_twice_is_cleaning_once(text: str) -> None:
-    once = clean(text)
-    assert clean(once) == once
-    assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in once)
-
-
 def test_hostile_text_stays_text() -> None:
     fields = fields_of({"title": "<script>alert(1)</script>\x1b[31m\u202e", "place\n": "x" * 10**6, "\x00": "gone", "empty": " "})
-    assert fields == {"title": "<script>alert(1)</script>[31m", "place": "x" * MAX_VALUE}
+    assert fields == {"title": "<script>alert(1)</script>[31m", "place": "x" * (MAX_VALUE - 1) + "…"}
 
 
 @pytest.mark.parametrize(
