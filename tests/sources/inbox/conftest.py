@@ -19,15 +19,19 @@ TOKEN = "open-sesame"  # noqa: S105
 
 @dataclasses.dataclass(frozen=True)
 class Store:
-    """A store's catalog and its inbox, and all its objects, as one who may look at them.
+    """A store's catalog and its inbox, and the whole of it, as one who may do anything there.
 
     ``variables`` are those with which a process of its own comes to the same.
     """
 
     catalog: Catalog
-    objects: Objects
+    whole: Catalog
     inbox: Dropping
     variables: dict[str, str]
+
+    @property
+    def objects(self) -> Objects:
+        return self.whole.objects
 
     @property
     def rows(self) -> dict[str, dict[str, object]]:
@@ -57,8 +61,8 @@ def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Store:
     url = (tmp_path / "store").as_uri()
-    objects = Objects.open(url)
-    return Store(Catalog.open(objects), objects, IntoFolder(url), {"PERENNIAL_STORE": url})
+    catalog = Catalog.open(Objects.open(url))
+    return Store(catalog, catalog, IntoFolder(url), {"PERENNIAL_STORE": url})
 
 
 @pytest.fixture
@@ -77,11 +81,11 @@ def bucket(minio: Server, request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     }
     for variable, value in {**variables, "AWS_ACCESS_KEY_ID": ROOT.access, "AWS_SECRET_ACCESS_KEY": ROOT.secret}.items():
         monkeypatch.setenv(variable, value)
-    objects = Objects.open(variables["PERENNIAL_STORE"])
+    whole = Catalog.open(Objects.open(variables["PERENNIAL_STORE"]))
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     catalog = Catalog.open(Objects.open(variables["PERENNIAL_STORE"]))
-    return Store(catalog, objects, IntoBucket(minio.endpoint, name), variables)
+    return Store(catalog, whole, IntoBucket(minio.endpoint, name), variables)
 
 
 @pytest.fixture(params=["folder", "bucket"])

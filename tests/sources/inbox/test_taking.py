@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from perennial.catalog.catalog import Catalog
 from perennial.catalog.inbox import Content, Inbox
 from perennial.catalog.quarantine import quarantined
 from perennial.errors import StoreError
@@ -188,7 +187,7 @@ def test_a_picture_that_was_set_aside_is_labelled_once_its_sidecar_came(store: S
     store.inbox.drop("x/a.png", picture(1))
     store.inbox.drop("x/b.png", picture(2))
     taker(store).take_all()
-    whole = Catalog.open(store.objects)
+    whole = store.whole
     source = InboxSource(type="inbox")
     rule = {"rule": "field", "field": "style", "map": {"art deco": "deco", "gothic": "gothic"}}
     styles = Task(name="styles", classes=("deco", "gothic"), label=rule, sources=(source,))  # type: ignore[arg-type]
