@@ -122,6 +122,21 @@ class Table:
                 self._append(dataset, rows.cast(self.layout.schema))
         return rows
 
+    def change(self, make: Callable[[View], pa.Table]) -> pa.Table:
+        """Put the rows that ``make`` draws up in the place of those with their keys, while no other writer changes the table.
+
+        Returns them. Each keeps its row id; a row whose key isn't there is left out.
+        """
+        with exclusive(self.objects, f"table {self.name}") as check:
+            dataset = self._open()
+            rows = make(View(self, dataset))
+            if rows.num_rows and dataset is not None:
+                check()
+                with self.told("changing", writing=True):
+                    dataset.merge_insert(self.layout.key).when_matched_update_all().execute(rows.cast(self.layout.schema))
+                    tidy(dataset, self.layout.indexed, self.layout.fragment_rows)
+        return rows
+
     def put(self, rows: pa.Table) -> None:
         """Insert rows, in place of those that have the same keys."""
         if not rows.num_rows:

@@ -13,8 +13,9 @@ from perennial.catalog.images import UNLABELLED
 from perennial.catalog.rows import Batch, LabelEvent, Unknown
 from perennial.rules import Reading
 from perennial.sources.folder import folder_name
+from perennial.sources.inbox.source import posts_below
 from perennial.sources.table import table_name
-from perennial.task import FolderSource, SourceSpec, TableSource, Task
+from perennial.task import FolderSource, InboxSource, SourceSpec, TableSource, Task
 
 ROWS = 4096
 """Images that are looked at at once."""
@@ -67,7 +68,8 @@ def apply_rule(task: Task, catalog: Catalog) -> Labelled:
 
 def waiting(task: Task, catalog: Catalog) -> bool:
     """Say whether images of the task's sources were never labelled for it, as those that another task scraped."""
-    return bool(_unlabelled(task, catalog).num_rows)
+    posts = _unlabelled(task, catalog)["post"].to_pylist()
+    return any(post.startswith(_beginnings(task)) for post in posts)
 
 
 def rule_digest(task: Task) -> str:
@@ -88,6 +90,11 @@ def _name(source: SourceSpec) -> str:
 
 def _unlabelled(task: Task, catalog: Catalog) -> pa.Table:
     return catalog.unlabelled(task.name, source_names(task), task.images.kinds)
+
+
+def _beginnings(task: Task) -> tuple[str, ...]:
+    """Return how the posts of the task's sources begin."""
+    return tuple(posts_below(one) if isinstance(one, InboxSource) else f"{_name(one)}/" for one in task.sources)
 
 
 def _label(task: Task, catalog: Catalog, rule: str, tables: Sequence[pa.Table], corrected: Batch | None = None) -> Labelled:
@@ -131,11 +138,11 @@ def _tried_again(task: Task, catalog: Catalog, rule: str) -> pa.Table:
 
 def _read(task: Task, tables: Iterable[pa.Table]) -> Iterator[tuple[dict[str, Any], Reading]]:
     """Yield each image of the task's sources with what the rule reads; a store may hold other tasks' images too."""
-    sources = source_names(task)
+    beginnings = _beginnings(task)
     for table in tables:
         for rows in table.to_batches(max_chunksize=ROWS):
             for row in rows.to_pylist():
-                if _source(row) in sources:
+                if row["post"].startswith(beginnings):
                     yield row, _reading(task, row)
 
 

@@ -15,6 +15,7 @@ from perennial.errors import LeaseHeld, SourceError, SourceOff
 from perennial.settings import Settings
 from perennial.sources.fetched import Fetched, Taken
 from perennial.sources.fill import Counts, added_up, counts
+from perennial.sources.inbox.source import InboxSource
 from perennial.sources.posts import ImageRef, Paused, Post, Source
 from perennial.sources.reading import Images, Reader, workers
 from perennial.sources.scraped import Scraped, SourceRun, Status
@@ -23,6 +24,7 @@ from perennial.sources.text import plain, plain_fields, plain_id
 from perennial.task import ArchDailySource as ArchDailySpec
 from perennial.task import CommonsSource as CommonsSpec
 from perennial.task import DemoSource as DemoSpec
+from perennial.task import InboxSource as InboxSpec
 from perennial.task import SourceSpec, Task
 from perennial.task import TableSource as TableSpec
 
@@ -67,7 +69,10 @@ def scrape(
             runs.append(SourceRun(spec.type, status=status, sentence=str(error)))
             continue
         try:
-            runs.append(scrape_source(source, catalog, progress=progress, say=say))
+            if isinstance(source, InboxSource):
+                runs.append(_take_in(source, catalog, progress))
+            else:
+                runs.append(scrape_source(source, catalog, progress=progress, say=say))
         finally:
             source.close()
     if all(run.status in ("failed", "off") for run in runs):
@@ -99,9 +104,26 @@ def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone
         from perennial.sources.table import TableSource
 
         return TableSource(spec.path, objects, contact=settings.contact, allow_hosts=spec.allow_hosts)
+    if isinstance(spec, InboxSpec):
+        return InboxSource(spec, objects)
     from perennial.sources.folder import FolderSource
 
     return FolderSource(spec.path, alone=alone)
+
+
+def _take_in(source: InboxSource, catalog: Catalog, progress: Progress) -> SourceRun:
+    """Take in what lies in the inbox; what is taken is removed there, so that there is nothing to know from before."""
+    took = source.take_in(catalog, progress)
+    found = SourceRun(
+        source.name,
+        source.key,
+        posts=took.taken + took.amended,
+        images=took.new,
+        quarantined=took.refused,
+        notes=(plain(took.trouble),) if took.trouble else (),
+    )
+    State(catalog.objects, source.key, source.parser).ended({"at": _now(), **asdict(found)})
+    return found
 
 
 def scrape_source(source: Source, catalog: Catalog, *, progress: Progress = _silent, say: Say = _silent) -> SourceRun:
@@ -162,8 +184,7 @@ class _Run:
             sentence=plain(sentence),
             notes=tuple(plain(note) for note in told if note),
         )
-        at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        self._state.ended({"at": at, **asdict(found)})
+        self._state.ended({"at": _now(), **asdict(found)})
         return found
 
     def _commit(self, chunk: Sequence[Taken], images: Images) -> None:
@@ -178,6 +199,10 @@ class _Run:
         statuses = [*(one.status for one in news), *(taken.status for taken in chunk if taken.status != "other")]
         self._counts["quarantined"] += len(statuses) - statuses.count("taken")
         self._said = added_up(self._said, counts(taken.post for taken in chunk if taken.status == "taken"))
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _chunks(reader: Reader, posts: Iterator[Post], progress: Progress) -> Iterator[list[Taken]]:
