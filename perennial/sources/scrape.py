@@ -16,8 +16,9 @@ from perennial.settings import Settings
 from perennial.sources.fetched import Fetched, Taken
 from perennial.sources.fill import Counts, added_up, counts
 from perennial.sources.inbox.source import InboxSource
+from perennial.sources.once import Images
 from perennial.sources.posts import ImageRef, Paused, Post, Source
-from perennial.sources.reading import Images, Reader, workers
+from perennial.sources.reading import Reader, workers
 from perennial.sources.scraped import Scraped, SourceRun, Status
 from perennial.sources.state import State
 from perennial.sources.text import plain, plain_fields, plain_id
