@@ -26,7 +26,7 @@ ARTIFACTS = "mlflow"
 """Where in the bucket MLflow keeps its artifacts; no other service reads or writes there."""
 
 SERVED = ("endpoints", "releases", "backbones", "tasks")
-TABLES = ("images", "review")
+TABLES = ("images", "hashes", "review")
 TAKEN_IN = (
     *(f"catalog/{table}.lance/" for table in TABLES),
     "images/",

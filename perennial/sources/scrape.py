@@ -96,7 +96,7 @@ def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone
     if isinstance(spec, DemoSpec):
         from perennial.sources.demo import DemoSource
 
-        return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days, objects=objects)
+        return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
     if isinstance(spec, CommonsSpec):
         from perennial.sources.commons import CommonsSource
 
