@@ -1,6 +1,5 @@
 """Turn new images into embeddings, each once."""
 
-from dataclasses import asdict
 from typing import Any
 
 from components.step import Step
@@ -24,7 +23,7 @@ def embed(task: str, run: str) -> dict[str, Any]:
             before = step.run.find(f"embed-{shard}") or {}
             facts = {**facts, "new": facts["new"] + before.get("new", 0), "clipped": facts["clipped"] + before.get("clipped", 0)}
         out = leave_out(step.task, step.catalog, facts["backbone"], step.settings.tasks)
-        return step.done(", ".join(filter(None, (f"{facts['new']} embeddings", out.sentence))), **facts, left_out=asdict(out))
+        return step.done(", ".join(filter(None, (f"{facts['new']} embeddings", out.sentence))), **facts, left_out=out.facts)
 
 
 def embed_shard(task: str, run: str, shard: int, of: int) -> dict[str, Any]:

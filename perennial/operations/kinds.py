@@ -43,6 +43,12 @@ class LeftOut:
         said += [f"{self.unjudged} images of unknown kind stay in, since {self.why}"] if self.unjudged else []
         return ", ".join(said)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same for the run's facts, the batch by its id."""
+        batch = {"batch": self.batch.id, "images": self.batch.images} if self.batch else {"batch": None, "images": 0}
+        return {**batch, "judged": self.judged, "unjudged": self.unjudged}
+
 
 def leave_out(task: Task, catalog: Catalog, backbone: str, folder: Path) -> LeftOut:
     """Take the labels away of images that aren't of the task's kinds.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from components.steps.embed import embed
 from perennial.backbones.embed import embed_missing
 from perennial.backbones.engines import Backbone
 from perennial.backbones.export import ensure
@@ -18,6 +19,7 @@ from perennial.evaluation.compare import evaluate
 from perennial.evaluation.gate import judge as judged_by_gate
 from perennial.learning.model import load_model
 from perennial.learning.training import update
+from perennial.operations.facts import RunFolder
 from perennial.operations.kinds import leave_out
 from perennial.rules import FieldRule
 from perennial.serving.record import EndpointRecord, record_key
@@ -186,6 +188,30 @@ def test_what_people_say_stays_and_what_a_rule_says_anew_is_taken_away_again(sit
     assert site.shown() == {"exterior": 16, "interior": 8}
     assert site.leave_out() == "7 images of other kinds left out"
     assert site.shown() == {"exterior": 16, "interior": 1}
+
+
+def test_the_embed_step_says_what_it_left_out(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.add(*SAID, *SILENT)
+    save_task(WALLS, site.world.settings.tasks / "walls.yaml")
+    variables = {"HOME": site.world.settings.home, "TASKS": site.world.settings.tasks, "THREADS": 1, "RUN": ""}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"PERENNIAL_{name}", str(value))
+    said = []
+    for number in range(3):
+        run = RunFolder(site.world.objects, WALLS.name, f"run-{number}")
+        run.write("label", {"sentence": "", "backbone": site.backbone.digest})
+        assert embed(WALLS.name, run.id) == run.read("embed")
+        said.append((run.read("embed")["sentence"], run.read("embed")["left_out"]["images"]))
+        if number == 0:
+            site.judge()
+    assert said == [
+        ("0 embeddings, 16 images of unknown kind stay in, since image-kind has no champion yet", 0),
+        ("0 embeddings, 8 images of other kinds left out", 8),
+        ("0 embeddings", 0),
+    ]
+    assert "embed done: 0 embeddings, 8 images of other kinds left out" in capsys.readouterr().out
 
 
 def test_a_task_that_asks_for_all_kinds_again_gets_them(site: Site) -> None:
