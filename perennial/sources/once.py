@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from perennial.catalog.catalog import Catalog
+from perennial.catalog.near_duplicates import perceptual_hash
 from perennial.catalog.quarantine import quarantine
 from perennial.errors import ImageRejected
 from perennial.sources.fetched import Fetched, Taken
@@ -72,6 +73,7 @@ class Images:
             fetched = Fetched(name, "gone" if isinstance(error, Gone) else "refused", now, reason=reason)
         else:
             about = {name: value for name, value in vars(normal).items() if name != "jpeg"}
+            about["hash"] = perceptual_hash(normal.jpeg)
             fetched = Fetched(name, "taken", now, self._catalog.store_pixels(normal.jpeg), about)
         self._state.journal.note(fetched)
         return fetched

@@ -42,6 +42,13 @@ class ImageRef:
 
 
 @dataclass(frozen=True)
+class RefusedRef(ImageRef):
+    """An image that its source refuses unread; ``reason`` is a sentence, and :meth:`Source.read` raises it."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Post:
     """One post of a source: ``id`` is the source's own, ``mark`` changes when the post must be read again."""
 

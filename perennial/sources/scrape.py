@@ -11,11 +11,12 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.leases import Held, lease
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
-from perennial.errors import LeaseHeld, SourceError
+from perennial.errors import LeaseHeld, SourceError, SourceOff
 from perennial.processes import give_memory_back, share_heaps
 from perennial.settings import Settings
 from perennial.sources.fetched import Fetched, Taken
 from perennial.sources.fill import Counts, added_up, counts
+from perennial.sources.inbox.source import InboxSource
 from perennial.sources.once import Images
 from perennial.sources.posts import ImageRef, Paused, Post, Source
 from perennial.sources.reading import Reader, workers
@@ -23,8 +24,11 @@ from perennial.sources.scraped import Scraped, SourceRun, Status
 from perennial.sources.state import State
 from perennial.sources.text import plain, plain_id
 from perennial.task import ArchDailySource as ArchDailySpec
+from perennial.task import CommonsSource as CommonsSpec
 from perennial.task import DemoSource as DemoSpec
+from perennial.task import InboxSource as InboxSpec
 from perennial.task import SourceSpec, Task
+from perennial.task import TableSource as TableSpec
 
 CHUNK = 1024
 CHUNK_S = 60.0
@@ -47,7 +51,8 @@ def scrape(
 ) -> Scraped:
     """Read what is new at each source of a task into the catalog; a run that was killed goes on where it stopped.
 
-    An image that can't be taken is put into quarantine with its reason, a source that fails is told of, and the run goes on.
+    An image that can't be taken is put into quarantine with its reason, a source that fails or is off is told of, and the run
+    goes on.
     While another run reads a source, this one waits. ``progress`` gets the posts done and the posts listed so far, of one source
     after the other; ``say`` gets sentences.
 
@@ -63,13 +68,17 @@ def scrape(
         try:
             source = open_source(spec, catalog.objects, settings, alone=len(task.sources) == 1)
         except SourceError as error:
-            runs.append(SourceRun(spec.type, status="failed", sentence=str(error)))
+            status: Status = "off" if isinstance(error, SourceOff) else "failed"
+            runs.append(SourceRun(spec.type, status=status, sentence=str(error)))
             continue
         try:
-            runs.append(scrape_source(source, catalog, progress=progress, say=say))
+            if isinstance(source, InboxSource):
+                runs.append(_take_in(source, catalog, progress))
+            else:
+                runs.append(scrape_source(source, catalog, progress=progress, say=say))
         finally:
             source.close()
-    if all(run.status == "failed" for run in runs):
+    if all(run.status in ("failed", "off") for run in runs):
         raise SourceError(" ".join(dict.fromkeys(run.sentence for run in runs)))
     return Scraped.of(runs)
 
@@ -89,10 +98,35 @@ def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone
     if isinstance(spec, DemoSpec):
         from perennial.sources.demo import DemoSource
 
-        return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days, objects=objects)
+        return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
+    if isinstance(spec, CommonsSpec):
+        from perennial.sources.commons import CommonsSource
+
+        return CommonsSource(spec, objects, contact=settings.contact)
+    if isinstance(spec, TableSpec):
+        from perennial.sources.table import TableSource
+
+        return TableSource(spec.path, objects, contact=settings.contact, allow_hosts=spec.allow_hosts)
+    if isinstance(spec, InboxSpec):
+        return InboxSource(spec, objects)
     from perennial.sources.folder import FolderSource
 
     return FolderSource(spec.path, alone=alone)
+
+
+def _take_in(source: InboxSource, catalog: Catalog, progress: Progress) -> SourceRun:
+    """Take in what lies in the inbox; what is taken is removed there, so that there is nothing to know from before."""
+    took = source.take_in(catalog, progress)
+    found = SourceRun(
+        source.name,
+        source.key,
+        posts=took.taken + took.amended,
+        images=took.new,
+        quarantined=took.refused,
+        notes=(plain(took.trouble),) if took.trouble else (),
+    )
+    State(catalog.objects, source.key, source.parser).ended({"at": _now(), **asdict(found)})
+    return found
 
 
 def scrape_source(source: Source, catalog: Catalog, *, progress: Progress = _silent, say: Say = _silent) -> SourceRun:
@@ -153,8 +187,7 @@ class _Run:
             sentence=plain(sentence),
             notes=tuple(plain(note) for note in told if note),
         )
-        at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        self._state.ended({"at": at, **asdict(found)})
+        self._state.ended({"at": _now(), **asdict(found)})
         return found
 
     def _commit(self, chunk: Sequence[Taken], images: Images) -> None:
@@ -170,6 +203,10 @@ class _Run:
         statuses = [*(one.status for one in news), *(taken.status for taken in chunk if taken.status != "other")]
         self._counts["quarantined"] += len(statuses) - statuses.count("taken")
         self._said = added_up(self._said, counts(taken.post for taken in chunk if taken.status == "taken"))
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _chunks(reader: Reader, posts: Iterator[Post], progress: Progress) -> Iterator[list[Taken]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Status = Literal["done", "paused", "failed"]
+Status = Literal["done", "paused", "off", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class SourceRun:
 
     @property
     def _ending(self) -> str:
+        if self.status == "off":
+            return f"{self.source} is off"
         if self.status != "done":
             return f"{self.source} {self.status}: {self.sentence}"
         tried = "1 post" if self.failed == 1 else f"{self.failed} posts"

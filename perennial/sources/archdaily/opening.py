@@ -1,7 +1,7 @@
 """Switch the source on, where its operator may and says so."""
 
 from perennial.catalog.objects import Objects
-from perennial.errors import SourceError
+from perennial.errors import SourceOff
 from perennial.settings import Settings
 from perennial.sources.archdaily.source import ArchDailySource
 from perennial.sources.web import Fetcher, Manners, contact_or_stop, place_of
@@ -15,7 +15,7 @@ def open_archdaily(spec: Spec, objects: Objects, settings: Settings) -> ArchDail
         SourceError: nobody stated permission, or who runs this.
     """
     if not spec.permission.strip():
-        raise SourceError(
+        raise SourceOff(
             f"The source {spec.base_url} is off: its terms forbid scraping without written permission. "
             "Once you have it, write who gave it and when as the source's 'permission' in the task file."
         )
