@@ -54,15 +54,14 @@ def apply_rule(task: Task, catalog: Catalog) -> Labelled:
     changed since the last run, those set aside are tried again, and sources' labels that the rule reads otherwise now are
     corrected, in a batch of their own; what people said stays.
     """
-    rule, key = rule_digest(task), f"labels/{task.name}/rule.json"
-    noted: dict[str, Any] = catalog.objects.get_json(key) if catalog.objects.exists(key) else {"rule": "", "number": 0}
+    rule, noted = rule_digest(task), _noted(task, catalog)
     if noted["rule"] == rule:
         return _label(task, catalog, rule, [_unlabelled(task, catalog)])
     number = noted["number"] + 1
     corrected = _correct(task, catalog, rule, number)
     tables = [_tried_again(task, catalog, rule), _unlabelled(task, catalog)]
     done = _label(task, catalog, rule, tables, corrected)
-    catalog.objects.put_json(key, {"rule": rule, "number": number})
+    catalog.objects.put_json(_key(task), {"rule": rule, "number": number})
     return done
 
 
@@ -77,9 +76,23 @@ def rule_digest(task: Task) -> str:
     return digest_of([sorted(task.classes), task.label.basis(), *([task.images.kinds] if task.images.kinds else [])])
 
 
+def rule_number(task: Task, catalog: Catalog) -> int:
+    """Return how many rules labelled the task's images so far, one after the other; 0 before the first."""
+    return int(_noted(task, catalog)["number"])
+
+
 def source_names(task: Task) -> set[str]:
     """Return what the task's sources are called in the catalog."""
     return {_name(source) for source in task.sources}
+
+
+def _noted(task: Task, catalog: Catalog) -> dict[str, Any]:
+    none: dict[str, Any] = {"rule": "", "number": 0}
+    return catalog.objects.get_json(_key(task)) if catalog.objects.exists(_key(task)) else none
+
+
+def _key(task: Task) -> str:
+    return f"labels/{task.name}/rule.json"
 
 
 def _name(source: SourceSpec) -> str:
