@@ -6,6 +6,7 @@ import pytest
 
 from components.steps.scrape import scrape
 from perennial.operations.runs import task_digest
+from perennial.sources.label import label
 from perennial.task import FolderSource, Task, save_task
 from tests.small_world import World, picture
 
@@ -19,10 +20,12 @@ def test_images_that_another_task_took_in_are_new_to_this_one(world: World, tmp_
     tasks = {name: shared(world.task, name, pictures, tmp_path / "tasks") for name in order}
     for name, task in tasks.items():
         scrape(name, "first", "")
+        label(task, world.catalog)
         world.objects.put_json(f"runs/{name}/state.json", {"open": [], "task": task_digest(task)})
         assert scrape(name, "nothing-new", "")["go"] is False
     (pictures / "red" / "2.jpg").write_bytes(picture("red", 2))
     found = {name: scrape(name, "second", "") for name in order}
+    assert [facts["posts"] for facts in found.values()] == [1, 0], "tasks share what they know of a source"
     assert [facts["images"] for facts in found.values()] == [1, 0]
     assert [facts["go"] for facts in found.values()] == [True, True]
 
