@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from perennial import __version__, cli_ab, cli_backbones, cli_catalog, cli_feedback, cli_releases, cli_review, cli_sources
+from perennial import (
+    __version__,
+    cli_ab,
+    cli_backbones,
+    cli_catalog,
+    cli_feedback,
+    cli_inbox,
+    cli_releases,
+    cli_review,
+    cli_sources,
+)
 from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
 from perennial.cli_tasks import DEMO, Json, TaskName, load, load_or_find, tasks_that_ran
@@ -214,6 +224,7 @@ def models(task: TaskName, as_json: Json = False) -> None:
 app.command()(cli_releases.releases)
 app.command()(cli_releases.rollback)
 app.command()(cli_releases.reconcile)
+app.command()(cli_inbox.inbox)
 
 
 @app.command()

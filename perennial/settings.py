@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     log_requests: bool = Field(False, description="Log a JSON line a request, to standard error.")
     feedback_tokens: str = Field("", description="File of users who may give feedback; by default one in {home}.")
     feedback_daily: int = Field(1000, ge=1, description="Pieces of feedback that one user may give an endpoint a day.")
+    inbox_port: int = Field(8090, ge=1, le=65535, description="The port at which the inbox takes notifications.")
+    inbox_token: str = Field("", description="Token that notifications must bring; needed where others than this machine ask.")
     kfp: str = Field("", description="Address of the Kubeflow Pipelines API, such as http://127.0.0.1:8888.")
     kfp_namespace: str = Field("kubeflow", description="Namespace in which the pipelines' pods run.")
     namespace: str = Field("perennial", description="Namespace of the store, MLflow, the dashboard and the endpoints.")

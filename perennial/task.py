@@ -57,6 +57,21 @@ class FolderSource(_Part):
     path: Path
 
 
+class InboxSource(_Part):
+    """Pictures that are dropped into the inbox of the store."""
+
+    type: Literal["inbox"]
+    prefix: str = Field("", description="Take only what lies below this folder of the inbox.")
+
+    @field_validator("prefix")
+    @classmethod
+    def _folders(cls, prefix: str) -> str:
+        parts = [part for part in prefix.split("/") if part]
+        if any(part.startswith(".") for part in parts):
+            raise ValueError("a folder of the inbox begins with no dot, such as walls/brick")
+        return "/".join(parts)
+
+
 class TableSource(_Part):
     """Pictures that a CSV, JSONL or Parquet file lists by path or URL, with what is known of each."""
 
@@ -107,7 +122,9 @@ class CommonsSource(_Part):
 Kind = Literal["exterior", "interior", "drawing"]
 EngineName = Literal["openvino", "onnxruntime", "onnxruntime-cuda"]
 Precision = Literal["fp32", "bf16", "int8"]
-SourceSpec = Annotated[ArchDailySource | CommonsSource | DemoSource | FolderSource | TableSource, Field(discriminator="type")]
+SourceSpec = Annotated[
+    ArchDailySource | CommonsSource | DemoSource | FolderSource | InboxSource | TableSource, Field(discriminator="type")
+]
 
 
 class BackboneSpec(_Part):

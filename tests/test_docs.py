@@ -20,6 +20,7 @@ from perennial.task import (
     FolderSource,
     GateSpec,
     ImagesSpec,
+    InboxSource,
     LearnerSpec,
     ReleaseSpec,
     TableSource,
@@ -37,7 +38,7 @@ def test_settings(setting: str) -> None:
 
 
 PARTS = (BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ReleaseSpec)
-SOURCES = (ArchDailySource, CommonsSource, DemoSource, FolderSource, TableSource)
+SOURCES = (ArchDailySource, CommonsSource, DemoSource, FolderSource, InboxSource, TableSource)
 
 
 @pytest.mark.parametrize("model", [Task, ImagesSpec, *PARTS, *SOURCES])

@@ -31,7 +31,7 @@ def table() -> dict[str, Any]:
 
 
 def region(place: str, country: str = "") -> str | None:
-    return RULE.read({"place": place, "country": country}).cls
+    return RULE.label({"place": place, "country": country})
 
 
 def entries() -> list[tuple[str, dict[str, Any]]]:

@@ -47,6 +47,14 @@ class Aside:
         also = f"task = {quoted(task)}"
         return set(self.table.view().lookup("image", images, ("image",), also=also)["image"].to_pylist())
 
+    def tasks(self, image: str) -> list[str]:
+        """Return for which tasks an image is set aside."""
+        return sorted(self.table.view().lookup("image", [image], ("task",))["task"].to_pylist())
+
+    def take_back(self, image: str) -> None:
+        """Have an image be set aside for no task."""
+        self.table.delete(f"image = {quoted(image)}")
+
     def values(self, task: str) -> set[str]:
         """Return all values that were ever unknown, of images labelled since too."""
         rows = self.table.view().read(("value",), f"task = {quoted(task)}")

@@ -1,6 +1,6 @@
 """The catalog: images, label events and embeddings, and what was decided about batches."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import pyarrow as pa
@@ -41,6 +41,23 @@ class Catalog:
             CatalogError: pixels aren't those that the id names.
         """
         return self._images.add(images)
+
+    def newest_image(self, post: str) -> str | None:
+        """Return the id of a post's image that was added last; None where the post has none."""
+        return self._images.newest_of(post)
+
+    def amend_image(self, id: str, columns: Mapping[str, str], metadata: Mapping[str, str]) -> bool:
+        """Add to what an image's source says of it, and return whether that changed anything.
+
+        Where it was set aside for review, the next run asks the rule again.
+        Its day and its kind stay, since labels may have been learnt by them.
+
+        Args:
+            id: the image.
+            columns: title, place, licence or credit, those that change.
+            metadata: fields that come to those that are there, or replace them.
+        """
+        return self._images.amend(id, columns, metadata)
 
     def store_pixels(self, pixels: bytes) -> str:
         """Store a normalised JPEG, whose row comes later by :meth:`add_rows`, and return the id of its image."""

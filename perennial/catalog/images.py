@@ -1,5 +1,6 @@
 """The images table and the pixels beside it."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -102,6 +103,36 @@ class Images:
     def _hash(self, id: str, known: str | None) -> str:
         return perceptual_hash(self._objects.get(pixels_key(id))) if known is None else known
 
+    def newest_of(self, post: str) -> str | None:
+        """Return the id of the image of a post that was added last."""
+        found = self.table.view().read(("id",), f"post = {quoted(post)}", row_ids=True)
+        return str(found.sort_by([("_rowid", "descending")])["id"][0].as_py()) if found.num_rows else None
+
+    def amend(self, id: str, columns: Mapping[str, str], metadata: Mapping[str, str]) -> bool:
+        """Give an image other columns and more metadata; return whether that changed anything."""
+
+        def make(view: View) -> pa.Table:
+            found = view.lookup("id", [id], LAYOUT.schema.names).to_pylist()
+            rows = [row | dict(columns) | {"metadata": _with(row["metadata"], metadata)} for row in found]
+            return pa.Table.from_pylist([row for row in rows if row not in found], schema=LAYOUT.schema)
+
+        changed = bool(self.table.change(make).num_rows)
+        self._ask_again(id)
+        return changed
+
+    def _ask_again(self, id: str) -> None:
+        """Have rules look again at an image that was set aside; the marks go before it and once more after it.
+
+        A task that labels meanwhile would else move its mark past the image.
+        """
+        tasks = self.aside.tasks(id)
+        for step in (self._forget_marks, lambda _: self.aside.take_back(id), self._forget_marks) if tasks else ():
+            step(tasks)
+
+    def _forget_marks(self, tasks: Sequence[str]) -> None:
+        for task in tasks:
+            self._objects.delete(_mark(task))
+
     def rows(self, ids: Sequence[str] | None, columns: Sequence[str] | None) -> pa.Table:
         """Return rows in the order of ``ids`` (those that are there), or all, sorted by id."""
         wanted = list(columns) if columns is not None else LAYOUT.schema.names
@@ -119,7 +150,7 @@ class Images:
         at. Rows of other sources don't count, nor copies, nor another kind than ``kinds`` where the source says it and any is
         named; where sources or kinds are others than before, the mark begins anew.
         """
-        mark, wanted = f"labels/{task}/mark.json", None if sources is None else sorted(sources)
+        mark, wanted = _mark(task), None if sources is None else sorted(sources)
         kept = self._objects.get_json(mark) if self._objects.exists(mark) else {}
         start = kept.get("row", 0) if (kept.get("sources"), kept.get("kinds", [])) == (wanted, sorted(kinds)) else 0
         own = f"source != {quoted(FEEDBACK)}" if wanted is None else among("source", wanted)
@@ -145,6 +176,14 @@ class Images:
 def pixels_key(id: str) -> str:
     """Return the key of an image's pixels."""
     return f"images/{id[:2]}/{id}.jpg"
+
+
+def _mark(task: str) -> str:
+    return f"labels/{task}/mark.json"
+
+
+def _with(text: str, metadata: Mapping[str, str]) -> str:
+    return canonical(json.loads(text) | dict(metadata)).decode()
 
 
 def _asked(rows: pa.Table, kinds: Collection[str]) -> pa.Table:

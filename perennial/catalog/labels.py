@@ -138,8 +138,7 @@ def _draw_up(view: View, task: str, given: Sequence[LabelEvent]) -> pa.Table:
     fresh = []
     for event in given:
         before = known[event.image]
-        once = event.origin == "source" and event.cls is not None
-        repeats_itself = event in before and (once or before[-1] == event)
+        repeats_itself = event in before and (event.origin == "source" or before[-1] == event)
         if not repeats_itself:
             fresh.append(_row(task, event, before))
             before.append(event)

@@ -34,11 +34,15 @@ def key_field(name: str) -> pa.Field:
 
 @dataclass(frozen=True)
 class Layout:
-    """A table's columns, the first of which is its key, which of them are indexed, and how many rows make a full fragment."""
+    """A table's columns, the first of which is its key, which of them are indexed, and how many rows make a full fragment.
+
+    ``cache_mb`` bounds the memory for its index, shared with other tables of the same bound; 0 is Lance's own bound, 6 GB.
+    """
 
     schema: pa.Schema
     indexed: tuple[str, ...]
     fragment_rows: int = 131_072
+    cache_mb: int = 0
 
     @property
     def key(self) -> str:
@@ -122,6 +126,21 @@ class Table:
                 self._append(dataset, rows.cast(self.layout.schema))
         return rows
 
+    def change(self, make: Callable[[View], pa.Table]) -> pa.Table:
+        """Put the rows that ``make`` draws up in the place of those with their keys, while no other writer changes the table.
+
+        Returns them. Each keeps its row id; a row whose key isn't there is left out.
+        """
+        with exclusive(self.objects, f"table {self.name}") as check:
+            dataset = self._open()
+            rows = make(View(self, dataset))
+            if rows.num_rows and dataset is not None:
+                check()
+                with self.told("changing", writing=True):
+                    dataset.merge_insert(self.layout.key).when_matched_update_all().execute(rows.cast(self.layout.schema))
+                    tidy(dataset, self.layout.indexed, self.layout.fragment_rows)
+        return rows
+
     def put(self, rows: pa.Table) -> None:
         """Insert rows, in place of those that have the same keys."""
         if not rows.num_rows:
@@ -148,7 +167,7 @@ class Table:
 
         with self.told("opening", writing=False):
             try:
-                return lance.dataset(self._uri, storage_options=self._options, session=_session())
+                return lance.dataset(self._uri, storage_options=self._options, session=_session(self.layout.cache_mb))
             except ValueError as error:
                 if "was not found" not in str(error):
                     raise
@@ -168,7 +187,11 @@ class Table:
         empty = self.layout.schema.empty_table()
         with self.told("making", writing=True):
             return lance.write_dataset(
-                empty, self._uri, storage_options=self._options, enable_stable_row_ids=True, session=_session()
+                empty,
+                self._uri,
+                storage_options=self._options,
+                enable_stable_row_ids=True,
+                session=_session(self.layout.cache_mb),
             )
 
     def _append(self, dataset: LanceDataset, rows: pa.Table) -> None:
@@ -180,11 +203,12 @@ class Table:
 
 
 @functools.cache
-def _session() -> lance.Session:
+def _session(cache_mb: int) -> lance.Session:
     """Return this process's cache of index pages and table metadata."""
     import lance
 
-    return lance.Session()
+    bound = cache_mb * 2**20 // 2 or None
+    return lance.Session(index_cache_size_bytes=bound, metadata_cache_size_bytes=bound)
 
 
 def among(column: str, values: Sequence[str]) -> str:

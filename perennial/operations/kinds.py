@@ -22,6 +22,7 @@ from perennial.deployment.champion import served_digest
 from perennial.errors import TaskError
 from perennial.learning.model import Model, load_model
 from perennial.operations.definitions import present
+from perennial.sources.label import rule_number
 from perennial.task import Task
 
 BLOCK = 8192
@@ -121,8 +122,9 @@ def _taken_away(task: Task, catalog: Catalog, labelled: pa.Table, known: dict[st
         elif judged and judged.kind not in wanted:
             others.append((row, f"{judged.judge} {judged.model[:12]}"))
     people = catalog.said_by_people(task.name, [row["image"] for row, _ in others])
+    rule = rule_number(task, catalog)  # a changed rule labels them again, and what the same one says twice counts once
     return [
-        LabelEvent(row["image"], task.name, None, "source", who, row["published"])
+        LabelEvent(row["image"], task.name, None, "source", f"{who}, rule {rule}", row["published"])
         for row, who in others
         if row["image"] not in people
     ]

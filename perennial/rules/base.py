@@ -35,6 +35,10 @@ class Rule(BaseModel):
         """Return what ``said``, an image's metadata with its place and kind, means."""
         raise NotImplementedError
 
+    def label(self, said: Mapping[str, str]) -> str | None:
+        """Return the class alone, or None where there is none."""
+        return self.read(said).cls
+
     def basis(self) -> Any:
         """Return all that readings depend on, as JSON: a rule with another basis may read otherwise."""
         return self.model_dump(mode="json")

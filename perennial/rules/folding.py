@@ -1,5 +1,6 @@
 """Spellings that count as one name."""
 
+import functools
 import re
 import unicodedata
 
@@ -8,12 +9,13 @@ _NO_NAME = re.compile(r"[^\w]+|_")
 _SPELLINGS = {"st": "saint", "the": ""}
 
 
-def names(place: str) -> list[str]:
+@functools.lru_cache(maxsize=4096)
+def names(place: str) -> tuple[str, ...]:
     """Return the comma-separated parts of a place, each folded; parts without a letter or digit are left out.
 
     "St. Kitts & Nevis", "saint kitts and nevis" and "The Saint-Kitts and Nevis" are one name.
     """
-    return [name for name in map(_name, _plain(place).split(",")) if name]
+    return tuple(name for name in map(_name, _plain(place).split(",")) if name)
 
 
 def fold(value: str) -> str:

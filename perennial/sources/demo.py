@@ -3,7 +3,6 @@
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from perennial.catalog.objects import Objects
 from perennial.errors import SourceError
 from perennial.sources.archdaily import ArchDailySource
 from perennial.sources.posts import ImageRef, Post, source_key
@@ -13,8 +12,8 @@ from perennial.sources.web import Fetcher, Manners, place_of
 class DemoSource(ArchDailySource):
     """The demo site; addresses are remembered without host and port, which change with each start."""
 
-    def __init__(self, base_url: str, *, images_per_post: int = 3, overlap_days: int = 3, objects: Objects | None = None) -> None:
-        """Read the site at ``base_url``; ``objects`` is where the fetcher keeps what it remembers, by default nowhere.
+    def __init__(self, base_url: str, *, images_per_post: int = 3, overlap_days: int = 3) -> None:
+        """Read the site at ``base_url``; nothing is remembered of its host, whose port is another one each time.
 
         Raises:
             SourceError: there is no address.
@@ -22,11 +21,11 @@ class DemoSource(ArchDailySource):
         if not base_url:
             raise SourceError("The demo source has no base_url: the demo's site isn't up. Run 'perennial demo', which starts it.")
         workers = 4
-        fetch = Fetcher(objects, Manners("", 0.0, None), allowed=[place_of(base_url)], connections=workers + 1)
+        fetch = Fetcher(None, Manners("", 0.0, None), allowed=[place_of(base_url)], connections=workers + 1)
         super().__init__(
             base_url, fetch, images_per_post=images_per_post, overlap_days=overlap_days, name="demo", workers=workers
         )
-        self.key = source_key("demo", images_per_post)  # the port changes with each start
+        self.key = source_key("demo", images_per_post)
 
     def complete(self, post: Post) -> Post:
         """Return the post with its images, its own address without the host."""

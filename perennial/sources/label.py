@@ -13,8 +13,9 @@ from perennial.catalog.images import UNLABELLED
 from perennial.catalog.rows import Batch, LabelEvent, Unknown
 from perennial.rules import Reading
 from perennial.sources.folder import folder_name
+from perennial.sources.inbox.source import posts_below
 from perennial.sources.table import table_name
-from perennial.task import FolderSource, SourceSpec, TableSource, Task
+from perennial.task import FolderSource, InboxSource, SourceSpec, TableSource, Task
 
 ROWS = 4096
 """Images that are looked at at once."""
@@ -53,21 +54,21 @@ def apply_rule(task: Task, catalog: Catalog) -> Labelled:
     changed since the last run, those set aside are tried again, and sources' labels that the rule reads otherwise now are
     corrected, in a batch of their own; what people said stays.
     """
-    rule, key = rule_digest(task), f"labels/{task.name}/rule.json"
-    noted: dict[str, Any] = catalog.objects.get_json(key) if catalog.objects.exists(key) else {"rule": "", "number": 0}
+    rule, noted = rule_digest(task), _noted(task, catalog)
     if noted["rule"] == rule:
         return _label(task, catalog, rule, [_unlabelled(task, catalog)])
     number = noted["number"] + 1
     corrected = _correct(task, catalog, rule, number)
     tables = [_tried_again(task, catalog, rule), _unlabelled(task, catalog)]
     done = _label(task, catalog, rule, tables, corrected)
-    catalog.objects.put_json(key, {"rule": rule, "number": number})
+    catalog.objects.put_json(_key(task), {"rule": rule, "number": number})
     return done
 
 
 def waiting(task: Task, catalog: Catalog) -> bool:
     """Say whether images of the task's sources were never labelled for it, as those that another task scraped."""
-    return bool(_unlabelled(task, catalog).num_rows)
+    posts = _unlabelled(task, catalog)["post"].to_pylist()
+    return any(post.startswith(_beginnings(task)) for post in posts)
 
 
 def rule_digest(task: Task) -> str:
@@ -75,9 +76,23 @@ def rule_digest(task: Task) -> str:
     return digest_of([sorted(task.classes), task.label.basis(), *([task.images.kinds] if task.images.kinds else [])])
 
 
+def rule_number(task: Task, catalog: Catalog) -> int:
+    """Return how many rules labelled the task's images so far, one after the other; 0 before the first."""
+    return int(_noted(task, catalog)["number"])
+
+
 def source_names(task: Task) -> set[str]:
     """Return what the task's sources are called in the catalog."""
     return {_name(source) for source in task.sources}
+
+
+def _noted(task: Task, catalog: Catalog) -> dict[str, Any]:
+    none: dict[str, Any] = {"rule": "", "number": 0}
+    return catalog.objects.get_json(_key(task)) if catalog.objects.exists(_key(task)) else none
+
+
+def _key(task: Task) -> str:
+    return f"labels/{task.name}/rule.json"
 
 
 def _name(source: SourceSpec) -> str:
@@ -88,6 +103,11 @@ def _name(source: SourceSpec) -> str:
 
 def _unlabelled(task: Task, catalog: Catalog) -> pa.Table:
     return catalog.unlabelled(task.name, source_names(task), task.images.kinds)
+
+
+def _beginnings(task: Task) -> tuple[str, ...]:
+    """Return how the posts of the task's sources begin."""
+    return tuple(posts_below(one) if isinstance(one, InboxSource) else f"{_name(one)}/" for one in task.sources)
 
 
 def _label(task: Task, catalog: Catalog, rule: str, tables: Sequence[pa.Table], corrected: Batch | None = None) -> Labelled:
@@ -131,11 +151,11 @@ def _tried_again(task: Task, catalog: Catalog, rule: str) -> pa.Table:
 
 def _read(task: Task, tables: Iterable[pa.Table]) -> Iterator[tuple[dict[str, Any], Reading]]:
     """Yield each image of the task's sources with what the rule reads; a store may hold other tasks' images too."""
-    sources = source_names(task)
+    beginnings = _beginnings(task)
     for table in tables:
         for rows in table.to_batches(max_chunksize=ROWS):
             for row in rows.to_pylist():
-                if _source(row) in sources:
+                if row["post"].startswith(beginnings):
                     yield row, _reading(task, row)
 
 

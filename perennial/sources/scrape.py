@@ -12,21 +12,25 @@ from perennial.catalog.leases import Held, lease
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
 from perennial.errors import LeaseHeld, SourceError, SourceOff
+from perennial.processes import give_memory_back, share_heaps
 from perennial.settings import Settings
 from perennial.sources.fetched import Fetched, Taken
 from perennial.sources.fill import Counts, added_up, counts
+from perennial.sources.inbox.source import InboxSource
+from perennial.sources.once import Images
 from perennial.sources.posts import ImageRef, Paused, Post, Source
-from perennial.sources.reading import Images, Reader, workers
+from perennial.sources.reading import Reader, workers
 from perennial.sources.scraped import Scraped, SourceRun, Status
 from perennial.sources.state import State
-from perennial.sources.text import plain, plain_fields, plain_id
+from perennial.sources.text import plain, plain_id
 from perennial.task import ArchDailySource as ArchDailySpec
 from perennial.task import CommonsSource as CommonsSpec
 from perennial.task import DemoSource as DemoSpec
+from perennial.task import InboxSource as InboxSpec
 from perennial.task import SourceSpec, Task
 from perennial.task import TableSource as TableSpec
 
-CHUNK = 256
+CHUNK = 1024
 CHUNK_S = 60.0
 """Posts, or seconds, after which rows are written; a killed run reads the pages of at most these posts again, no image."""
 
@@ -57,6 +61,7 @@ def scrape(
         LeaseHeld: another run reads one of them, and didn't end for hours.
         LeaseLost: this run was taken for dead, and another one reads the source now.
     """
+    share_heaps()
     settings = settings or Settings.load()
     runs = []
     for spec in task.sources:
@@ -67,7 +72,10 @@ def scrape(
             runs.append(SourceRun(spec.type, status=status, sentence=str(error)))
             continue
         try:
-            runs.append(scrape_source(source, catalog, progress=progress, say=say))
+            if isinstance(source, InboxSource):
+                runs.append(_take_in(source, catalog, progress))
+            else:
+                runs.append(scrape_source(source, catalog, progress=progress, say=say))
         finally:
             source.close()
     if all(run.status in ("failed", "off") for run in runs):
@@ -90,7 +98,7 @@ def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone
     if isinstance(spec, DemoSpec):
         from perennial.sources.demo import DemoSource
 
-        return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days, objects=objects)
+        return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
     if isinstance(spec, CommonsSpec):
         from perennial.sources.commons import CommonsSource
 
@@ -99,9 +107,26 @@ def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone
         from perennial.sources.table import TableSource
 
         return TableSource(spec.path, objects, contact=settings.contact, allow_hosts=spec.allow_hosts)
+    if isinstance(spec, InboxSpec):
+        return InboxSource(spec, objects)
     from perennial.sources.folder import FolderSource
 
     return FolderSource(spec.path, alone=alone)
+
+
+def _take_in(source: InboxSource, catalog: Catalog, progress: Progress) -> SourceRun:
+    """Take in what lies in the inbox; what is taken is removed there, so that there is nothing to know from before."""
+    took = source.take_in(catalog, progress)
+    found = SourceRun(
+        source.name,
+        source.key,
+        posts=took.taken + took.amended,
+        images=took.new,
+        quarantined=took.refused,
+        notes=(plain(took.trouble),) if took.trouble else (),
+    )
+    State(catalog.objects, source.key, source.parser).ended({"at": _now(), **asdict(found)})
+    return found
 
 
 def scrape_source(source: Source, catalog: Catalog, *, progress: Progress = _silent, say: Say = _silent) -> SourceRun:
@@ -162,8 +187,7 @@ class _Run:
             sentence=plain(sentence),
             notes=tuple(plain(note) for note in told if note),
         )
-        at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        self._state.ended({"at": at, **asdict(found)})
+        self._state.ended({"at": _now(), **asdict(found)})
         return found
 
     def _commit(self, chunk: Sequence[Taken], images: Images) -> None:
@@ -174,10 +198,15 @@ class _Run:
         self._counts["images"] += self._catalog.add_rows(rows) if rows else 0
         self._state.remember(chunk, news)
         images.settle(news)
+        give_memory_back()
         self._counts["posts"] += sum(taken.status != "other" for taken in chunk)
         statuses = [*(one.status for one in news), *(taken.status for taken in chunk if taken.status != "other")]
         self._counts["quarantined"] += len(statuses) - statuses.count("taken")
         self._said = added_up(self._said, counts(taken.post for taken in chunk if taken.status == "taken"))
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _chunks(reader: Reader, posts: Iterator[Post], progress: Progress) -> Iterator[list[Taken]]:
@@ -200,7 +229,7 @@ def _chunks(reader: Reader, posts: Iterator[Post], progress: Progress) -> Iterat
 
 
 def _row(source: Source, post: Post, reference: ImageRef, fetched: Fetched) -> Image:
-    """Return the row of an image, in text that is fit to keep.
+    """Return the row of an image.
 
     A post dated in the future is dated on the day when it is taken: one of 2099 would make everything learnt so far look old.
     """
@@ -211,11 +240,11 @@ def _row(source: Source, post: Post, reference: ImageRef, fetched: Fetched) -> I
         post=f"{source.name}/{plain_id(post.id)}",
         url=plain(source.address(reference)),
         published=min(post.published, datetime.datetime.fromtimestamp(fetched.at, datetime.UTC).date()),
-        title=plain(post.title),
-        place=plain(post.metadata.get("place", "")),
+        title=post.title,
+        place=post.metadata.get("place", ""),
         kind=reference.kind,
-        metadata=plain_fields({**post.metadata, **caption}),
-        licence=plain(reference.licence),
-        credit=plain(reference.credit or post.metadata.get("photographer", "")),
+        metadata={**post.metadata, **caption},
+        licence=reference.licence,
+        credit=reference.credit or post.metadata.get("photographer", ""),
         **fetched.about,
     )

@@ -39,6 +39,7 @@ POSTS = Layout(
         ]
     ),
     indexed=("key",),
+    cache_mb=8,
 )
 FETCHED = Layout(
     pa.schema(
@@ -53,6 +54,7 @@ FETCHED = Layout(
         ]
     ),
     indexed=("key",),
+    cache_mb=8,
 )
 
 

@@ -128,8 +128,14 @@ def _row(number: int, cells: dict[str, Any]) -> Row:
         )
     if any("\ufffd" in text for text in said.values()):
         return Row(number, wrong="The row isn't UTF-8.")
-    texts = {name: text.strip() if name == "image" else plain(text, MAX_CELL) for name, text in said.items()}
+    texts = {name: text.strip() if name == "image" else _tidy(text) for name, text in said.items()}
     return Row(number, {name: text for name, text in texts.items() if text})
+
+
+def _tidy(text: str) -> str:
+    """Return a cell on one line, without control characters; most are so, and told by a glance."""
+    fine = text.isascii() and text.isprintable() and "  " not in text and text == text.strip()
+    return text if fine else plain(text, MAX_CELL)
 
 
 def _text(value: Any) -> str:

@@ -83,7 +83,7 @@ def beside_scrapy(quick: bool) -> Row:
 
 
 def memory(quick: bool) -> Row:
-    """Compare a run's private memory after 1,000 posts with that at its end."""
+    """Compare a run's memory after 1,000 posts with that at its end."""
     posts = 5_000 if quick else 50_000
     with tempfile.TemporaryDirectory() as folder, site(posts, 1) as url:
         found = scraped((Path(folder) / "store").as_uri(), url, 1_000)

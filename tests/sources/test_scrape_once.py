@@ -109,8 +109,7 @@ def test_an_image_in_two_posts_is_fetched_once_and_is_of_the_first(catalog: Cata
     assert rows == {"a": "shelf/5", "b": "shelf/5", "c": "shelf/4"}
 
 
-@pytest.mark.parametrize("chunk", [1, 2])
-@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(("chunk", "late"), [(1, False), (2, True)])
 def test_a_run_that_dies_at_any_write_is_made_good(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch, chunk: int, late: bool
 ) -> None:

@@ -2,7 +2,7 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
 
@@ -10,10 +10,12 @@ from perennial.catalog.digests import digest_of
 from perennial.catalog.objects import Objects
 from perennial.errors import ImageRejected, SourceError
 from perennial.sources.commons.files import File, read_files
+from perennial.sources.commons.probe import probe
 from perennial.sources.commons.query import Facts, Listed, facts_query, listing_query, read_facts, read_listing
-from perennial.sources.commons.rounds import Rounds, slices
+from perennial.sources.commons.rounds import Rounds, Slice, slices
 from perennial.sources.images import MAX_BYTES
 from perennial.sources.posts import ImageRef, Known, Paused, Post, RefusedRef, source_key
+from perennial.sources.probe import Finding
 from perennial.sources.web import Fetcher, Limits, Manners, contact_or_stop
 from perennial.task import CommonsSource as Spec
 
@@ -120,29 +122,50 @@ class CommonsSource:
         self._services.close()
         self._files.close()
 
+    def probe(self) -> list[Finding]:
+        """Look at one list of items, and at what both services say of them; nothing is remembered.
+
+        Raises:
+            SourceError: a service is away, or answers in another shape.
+        """
+        return probe(self, slices(self._spec.countries, self._spec.kinds), self._spec.images_per_country)
+
+    def listing(self, name: str, limit: int, at: Slice) -> list[Listed]:
+        """Ask the query service for the next items of a slice such as "PT/Q16970"."""
+        country, kind = name.split("/")
+        return read_listing(self._select(listing_query(country, kind, after=at.after, since=at.since, limit=limit)))
+
+    def facts(self, items: Sequence[Listed]) -> dict[int, Facts]:
+        """Ask the query service what is said of items, by their numbers."""
+        return read_facts(self._select(facts_query([item.number for item in items])))
+
+    def files(self, items: Sequence[Listed]) -> dict[str, File]:
+        """Ask Commons about the files of items, by their titles."""
+        titles = [title for item in items for title in self._chosen(item)]
+        return read_files(self._get, self._spec.api_url, titles, self._spec.width)
+
+    def post(self, item: Listed, facts: Facts, files: Mapping[str, File]) -> Post:
+        """Return an item as a post."""
+        return self._post(item, facts, [files[title] for title in self._chosen(item)])
+
     def _page(self, name: str, limit: int, known: Known, seen: set[str]) -> list[Post]:
         """Return what is new on a slice's next page of at most ``limit`` items."""
-        country, kind = name.split("/")
-        at = self._rounds.at(name)
-        query = listing_query(country, kind, after=at.after, since=at.since, limit=limit)
-        listed = read_listing(self._select(query))
+        listed = self.listing(name, limit, self._rounds.at(name))
         items = {f"Q{item.number}": item for item in listed if item.files and f"Q{item.number}" not in seen}
-        stubs = [_stub(id, item.files[: self._spec.images_per_post]) for id, item in items.items()]
-        whole = self._whole([items[post.id] for post in known.fresh(stubs)])
+        stubs = [_stub(id, self._chosen(item)) for id, item in items.items()]
+        fresh = [items[post.id] for post in known.fresh(stubs)]
+        whole = self._whole(fresh) if fresh else []
         seen.update(items)
         self._rounds.listed(name, stubs, last=listed[-1].number if listed else 0, done=len(listed) < limit)
         return whole
 
     def _whole(self, items: Sequence[Listed]) -> list[Post]:
         """Ask both services about items, and return them as posts."""
-        if not items:
-            return []
-        facts = read_facts(self._select(facts_query([item.number for item in items])))
-        wanted = {item.number: item.files[: self._spec.images_per_post] for item in items}
-        titles = [title for files in wanted.values() for title in files]
-        files = read_files(self._get, self._spec.api_url, titles, self._spec.width)
-        about = [(item, facts.get(item.number, Facts())) for item in items]
-        return [self._post(item, said, [files[title] for title in wanted[item.number]]) for item, said in about]
+        facts, files = self.facts(items), self.files(items)
+        return [self.post(item, facts.get(item.number, Facts()), files) for item in items]
+
+    def _chosen(self, item: Listed) -> tuple[str, ...]:
+        return item.files[: self._spec.images_per_post]
 
     def _post(self, item: Listed, facts: Facts, files: Sequence[File]) -> Post:
         names = [name for number, name in self._spec.kinds.items() if number in facts.types]
@@ -157,7 +180,7 @@ class CommonsSource:
         }
         dates = [file.uploaded for file in files if file.uploaded]
         return replace(
-            _stub(f"Q{item.number}", item.files[: self._spec.images_per_post]),
+            _stub(f"Q{item.number}", self._chosen(item)),
             published=max(dates, default=UNDATED),
             title=facts.label or files[0].title.removeprefix("File:").rpartition(".")[0],
             metadata={name: text for name, text in metadata.items() if text},

@@ -1,7 +1,7 @@
 """One run over the benchmark's site in a process of its own: ``python -m tests.benchmarks.sources.child STORE URL [AT]``.
 
-Prints a JSON line: posts, images, seconds of scraping, seconds of processor time of the whole process, and the private memory in
-MB after AT posts and at the end.
+Prints a JSON line: posts, images, seconds of scraping, seconds of processor time of the whole process, and memory in MB after AT
+posts and at the end.
 """
 
 import json
@@ -23,10 +23,10 @@ def task(url: str) -> Task:
     return Task(name="benchmark", classes=("europe", "asia"), label=rule, sources=(source,))  # type: ignore[arg-type]
 
 
-def private_mb() -> float:
-    """Return the memory that is this process's alone, in MB."""
+def memory_mb() -> float:
+    """Return this process's memory in MB without the code of libraries, which other processes may share or not."""
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) / 1024
 
 
 def main() -> None:
@@ -37,12 +37,12 @@ def main() -> None:
     found = scrape(
         task(url),
         Catalog.open(Objects.open(store)),
-        progress=lambda done, _: memory.append(private_mb()) if done == at else None,
+        progress=lambda done, _: memory.append(memory_mb()) if done == at else None,
     )
     seconds = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
     about = {"posts": found.posts, "images": found.images, "known": found.known, "seconds": seconds}
-    print(json.dumps({**about, "cpu": used.ru_utime + used.ru_stime, "memory": [memory[-1], private_mb()]}))
+    print(json.dumps({**about, "cpu": used.ru_utime + used.ru_stime, "memory": [memory[-1], memory_mb()]}))
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def test_an_odd_id_gives_way_to_the_address(number: Any) -> None:
 
 def test_hostile_text_becomes_plain() -> None:
     hostile = "<script>x</script><b>Casa</b>\x00\x1b\u202e " + "A" * 1_000_000
-    post = parse_listing(listing(entry(title=hostile, location=hostile, tags=[hostile] * 1000, offices=hostile)), BASE).posts[0]
+    post = parse_listing(listing(entry(title=hostile, location=hostile, tags=[hostile] * 3, offices=hostile)), BASE).posts[0]
     assert post.title.startswith("Casa A")
     assert all(len(value) <= 300 and value.isprintable() for value in (post.title, *post.metadata.values()))
 

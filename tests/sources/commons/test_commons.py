@@ -13,8 +13,8 @@ from perennial.errors import SourceError
 from perennial.settings import Settings
 from perennial.sources.label import label
 from perennial.sources.posts import Known, Paused
+from perennial.sources.probe import probe
 from perennial.sources.scrape import Scraped, open_source, scrape
-from perennial.sources.state import State
 from tests.sources.commons.conftest import CHURCH, MUSEUM, NG, PT, commons_task, spec
 from tests.sources.commons.services import TIMEOUT, CommonsFile, Services, metadata
 
@@ -106,11 +106,10 @@ def test_a_run_that_was_cut_off_takes_what_it_missed_and_lists_no_more(services:
     posts = list(source.posts(Known.nothing()))
     source.close()
     assert len(posts) == 4
-    state = State(catalog.objects, source.key, source.parser)
-    state.remember([post for post in posts if post.id != "Q201"])
-    scrape(commons_task(services), catalog)
-    taken = {post.rpartition("/")[2] for post in rows(catalog)}
-    assert taken == {f"Q{number}" for number in (103, 104, 105, 201, 202, 203, 204, 205)} - {"Q202"}
+    known = Known.of({post.id: post.mark for post in posts if post.id != "Q201"})
+    source = open_source(spec(services), catalog.objects, Settings.load())
+    assert {post.id for post in source.posts(known)} == {"Q103", "Q104", "Q105", "Q201", "Q203", "Q204", "Q205"}
+    source.close()
     after = [re.search(r"wd:(Q[0-9]+) .*> ([0-9]+)", query, re.DOTALL) for query in services.queries if "ORDER BY" in query]
     assert {(found[1], found[2]) for found in after[-4:] if found} == {(CHURCH, "0"), (CHURCH, "102"), (MUSEUM, "0")}
 
@@ -218,3 +217,21 @@ def test_a_long_retry_after_is_a_pause(services: Services, catalog: Catalog) -> 
     with pytest.raises(Paused):
         list(source.posts(Known.nothing()))
     source.close()
+
+
+def test_a_probe_says_what_is_there_and_keeps_nothing(services: Services, catalog: Catalog) -> None:
+    services.files["File:Igreja 2.jpg"] = CommonsFile(metadata("CC BY-NC 4.0"))
+    source = open_source(spec(services), catalog.objects, Settings.load())
+    found = {finding.field: finding for finding in probe(source)}
+    source.close()
+    assert (found["items"].found, found["country"].value, found["free files"].found) == (5, "PT", 4)
+    assert "CC BY-NC 4.0" in found["free files"].value
+    assert {finding.field for finding in found.values() if finding.missing} == {"style", "architect", "year", "caption"}
+    assert "bytes" in found["picture"].value
+    assert not list(catalog.objects.keys("sources/slices"))
+    services.graph.remove((None, None, None))
+    source = open_source(spec(services), catalog.objects, Settings.load())
+    (nothing,) = probe(source)
+    source.close()
+    assert nothing.missing
+    assert nothing.essential

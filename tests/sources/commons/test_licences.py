@@ -68,7 +68,7 @@ def test_who_is_credited() -> None:
     [
         ('<a href="//commons.wikimedia.org/wiki/User:Ann" title="User:Ann">Ann</a>', "Ann"),
         ('<bdi><a href="x">Ann</a></bdi><span style="display: none;">Unknown author</span>', "Ann"),
-        ("<div class='fn'>\n  Ann\u202eB\x00 &amp; <i>Co</i>\n</div>", "Ann B & Co"),
+        ("<div class='fn'>\n  Ann\u202eB\x00 &amp; <i>Co</i>\n</div>", "AnnB & Co"),
         ("<script>alert(1)</script><style>p{}</style>Ann", "Ann"),
         ("&lt;b&gt;Ann&lt;/b&gt;", "<b>Ann</b>"),
         ("a < b", "a < b"),
