@@ -34,15 +34,11 @@ def key_field(name: str) -> pa.Field:
 
 @dataclass(frozen=True)
 class Layout:
-    """A table's columns, the first of which is its key, which of them are indexed, and how many rows make a full fragment.
-
-    ``cache_mb`` bounds the memory for its index, shared with other tables of the same bound; 0 is Lance's own bound, 6 GB.
-    """
+    """A table's columns, the first of which is its key, which of them are indexed, and how many rows make a full fragment."""
 
     schema: pa.Schema
     indexed: tuple[str, ...]
     fragment_rows: int = 131_072
-    cache_mb: int = 0
 
     @property
     def key(self) -> str:
@@ -167,7 +163,7 @@ class Table:
 
         with self.told("opening", writing=False):
             try:
-                return lance.dataset(self._uri, storage_options=self._options, session=_session(self.layout.cache_mb))
+                return lance.dataset(self._uri, storage_options=self._options, session=_session())
             except ValueError as error:
                 if "was not found" not in str(error):
                     raise
@@ -191,7 +187,7 @@ class Table:
                 self._uri,
                 storage_options=self._options,
                 enable_stable_row_ids=True,
-                session=_session(self.layout.cache_mb),
+                session=_session(),
             )
 
     def _append(self, dataset: LanceDataset, rows: pa.Table) -> None:
@@ -202,13 +198,28 @@ class Table:
             tidy(dataset, self.layout.indexed, self.layout.fragment_rows)
 
 
+def bound_cache(mb: int) -> None:
+    """Bound the memory for index pages and table metadata, for a process that goes through more rows than it looks at twice."""
+    _Cache.mb = mb
+
+
+class _Cache:
+    """This process's bound in MB; 0 is Lance's own, several GB."""
+
+    mb = 0
+
+
+def _session() -> lance.Session:
+    return _session_of(_Cache.mb)
+
+
 @functools.cache
-def _session(cache_mb: int) -> lance.Session:
+def _session_of(mb: int) -> lance.Session:
     """Return this process's cache of index pages and table metadata."""
     import lance
 
-    bound = cache_mb * 2**20 // 2 or None
-    return lance.Session(index_cache_size_bytes=bound, metadata_cache_size_bytes=bound)
+    half = mb * 2**20 // 2 or None
+    return lance.Session(index_cache_size_bytes=half, metadata_cache_size_bytes=half)
 
 
 def among(column: str, values: Sequence[str]) -> str:

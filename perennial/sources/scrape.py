@@ -11,6 +11,7 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.leases import Held, lease
 from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
+from perennial.catalog.tables import bound_cache
 from perennial.errors import LeaseHeld, SourceError, SourceOff
 from perennial.processes import give_memory_back, share_heaps
 from perennial.settings import Settings
@@ -30,9 +31,11 @@ from perennial.task import InboxSource as InboxSpec
 from perennial.task import SourceSpec, Task
 from perennial.task import TableSource as TableSpec
 
-CHUNK = 1024
+CHUNK = 512
 CHUNK_S = 60.0
 """Posts, or seconds, after which rows are written; a killed run reads the pages of at most these posts again, no image."""
+
+CACHE_MB = 16
 
 TURN_S = 5.0
 PATIENCE_S = 6 * 3600.0
@@ -62,6 +65,7 @@ def scrape(
         LeaseLost: this run was taken for dead, and another one reads the source now.
     """
     share_heaps()
+    bound_cache(CACHE_MB)
     settings = settings or Settings.load()
     runs = []
     for spec in task.sources:

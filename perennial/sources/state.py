@@ -39,7 +39,6 @@ POSTS = Layout(
         ]
     ),
     indexed=("key",),
-    cache_mb=8,
 )
 FETCHED = Layout(
     pa.schema(
@@ -54,7 +53,6 @@ FETCHED = Layout(
         ]
     ),
     indexed=("key",),
-    cache_mb=8,
 )
 
 

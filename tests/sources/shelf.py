@@ -14,13 +14,10 @@ DAY = datetime.date(2026, 3, 1)
 
 
 def drawn(name: str) -> bytes:
-    """Return a small picture that no other name has."""
-    digest = hashlib.sha256(name.encode()).digest()
-    image = Image.new("RGB", (16, 16), tuple(digest[:3]))
-    image.paste(tuple(digest[3:6]), (0, 0, 8, 8))
-    image.paste(tuple(digest[6:9]), (8, 8, 16, 16))
+    """Return a small picture of noise that looks like no other name's."""
+    noise = Image.frombytes("RGB", (8, 8), hashlib.shake_256(name.encode()).digest(192))
     data = io.BytesIO()
-    image.save(data, "PNG")
+    noise.resize((32, 32), Image.Resampling.BILINEAR).save(data, "PNG")
     return data.getvalue()
 
 
