@@ -101,6 +101,10 @@ class Step:
             self._last_line = now
             self._say("progress", f"{done} of {total}")
 
+    def note(self, sentence: str) -> None:
+        """Print what the step is at."""
+        self._say("progress", sentence)
+
     def done(self, sentence: str, **facts: Any) -> dict[str, Any]:
         """Keep the step's facts in the run's folder, print what it did and return the facts."""
         found = {"sentence": sentence, **facts}

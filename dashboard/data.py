@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import random
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -55,11 +56,13 @@ class RunRow:
 
 @dataclass(frozen=True)
 class Example:
-    """A held-out image with its current label."""
+    """A held-out image with its current label; ``credit`` says whose it is and under which licence, as far as is known."""
 
     image: str
     cls: str
     published: dt.date
+    address: str = ""
+    credit: str = ""
 
 
 def open_catalog(store_url: str) -> Catalog:
@@ -102,7 +105,19 @@ def examples(catalog: Catalog, task: str, count: int = EXAMPLES) -> list[Example
     held_out = table.filter(pc.equal(table["split"], "hold_out")).sort_by([("published", "descending"), ("image", "ascending")])
     newest = held_out.slice(0, count).select(("image", "cls", "published")).to_pylist()
     random.Random(0).shuffle(newest)
-    return [Example(**row) for row in newest]
+    about = catalog.images([row["image"] for row in newest], ("id", "url", "credit", "licence")).to_pylist()
+    owned = {row["id"]: {"address": web_address(row["url"]), "credit": credit_line(row)} for row in about}
+    return [Example(**row, **owned.get(row["image"], {})) for row in newest]
+
+
+def credit_line(about: Mapping[str, str]) -> str:
+    """Return whose an image is and under which licence, as far as is known."""
+    return ", ".join(part for part in (about["credit"], about["licence"]) if part)
+
+
+def web_address(url: str) -> str:
+    """Return an image's address if it leads to the web, and nothing otherwise."""
+    return url if url.startswith(("https://", "http://")) else ""
 
 
 def thumbnail(catalog: Catalog, image: str) -> bytes | None:

@@ -4,6 +4,7 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.data import credit_line, web_address
 from perennial.errors import TaskError
 from perennial.serving import client
 from perennial.settings import Settings
@@ -78,8 +79,8 @@ def _neighbour(entry: dict[str, Any]) -> Neighbour:
         cls=entry["class"],
         similarity=entry["similarity"],
         title=entry["title"] or entry["post"],
-        address=entry["url"] if entry["url"].startswith(("https://", "http://")) else "",
-        credit=", ".join(part for part in (entry["credit"], entry["licence"]) if part),
+        address=web_address(entry["url"]),
+        credit=credit_line(entry),
     )
 
 

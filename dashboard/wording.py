@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from dashboard.charts import percent
 from dashboard.comparison import Comparison, Figures
-from dashboard.data import RunRow
+from dashboard.data import Example, RunRow
 from dashboard.endpoint import Answer, Neighbour
 from perennial.catalog.rows import Batch
 
@@ -65,6 +65,13 @@ def neighbour(near: Neighbour) -> str:
     title = plain(near.title)
     named = f"[{title}]({quote(near.address, safe=_IN_ADDRESSES)})" if near.address else title
     return "  \n".join(part for part in (named, plain(near.credit)) if part)
+
+
+def example(shown: Example) -> str:
+    """Return what an example is, with its link, and whose it is, a line each."""
+    named = f"A held-out image of {date(shown.published)}"
+    linked = f"[{named}]({quote(shown.address, safe=_IN_ADDRESSES)})" if shown.address else named
+    return "  \n".join(part for part in (linked, plain(shown.credit)) if part)
 
 
 def likeness(neighbours: Sequence[Neighbour]) -> str:

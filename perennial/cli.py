@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from perennial import __version__, cli_ab, cli_backbones, cli_catalog, cli_feedback, cli_releases
+from perennial import (
+    __version__,
+    cli_ab,
+    cli_backbones,
+    cli_catalog,
+    cli_feedback,
+    cli_inbox,
+    cli_releases,
+    cli_review,
+    cli_sources,
+)
 from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
 from perennial.cli_tasks import DEMO, Json, TaskName, load, load_or_find, tasks_that_ran
@@ -24,10 +34,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(cli_catalog.catalog, name="catalog")
-app.add_typer(cli_catalog.review, name="review")
+app.add_typer(cli_review.review, name="review")
 app.add_typer(cli_feedback.app, name="feedback")
 app.add_typer(cli_backbones.app, name="backbones")
 app.add_typer(cli_ab.ab, name="ab")
+app.add_typer(cli_sources.app, name="sources")
 
 Package = Annotated[
     Path | None, typer.Option("--package", metavar="FILE", help="A compiled pipeline to take, instead of compiling it now.")
@@ -213,6 +224,7 @@ def models(task: TaskName, as_json: Json = False) -> None:
 app.command()(cli_releases.releases)
 app.command()(cli_releases.rollback)
 app.command()(cli_releases.reconcile)
+app.command()(cli_inbox.inbox)
 
 
 @app.command()

@@ -11,9 +11,11 @@
     │   ├── StoreFull               no room, or over its quota
     │   └── ObjectMissing           a key that isn't there
     ├── CatalogError                a table or a query on it
+    ├── ReviewError                 an answer to what waits for people that can't be taken
     ├── LeaseHeld                   another run holds what this one needs
     ├── LeaseLost                   this run's lease was taken over; what it writes is refused
     ├── SourceError                 a source can't be read
+    │   └── SourceOff               its terms forbid it, and nobody has stated permission
     ├── ImageRejected               one image that is not taken in; it is quarantined with this reason
     ├── BackboneError               a network, its weights or its export
     │   └── WeightsMissing          pretrained weights that aren't on this machine
@@ -66,6 +68,10 @@ class CatalogError(PerennialError):
     """A catalog table is damaged, or a query on it is wrong."""
 
 
+class ReviewError(PerennialError):
+    """A person's answer to what waits for review can't be taken."""
+
+
 class LeaseHeld(PerennialError):
     """Another process holds the lease."""
 
@@ -76,6 +82,10 @@ class LeaseLost(PerennialError):
 
 class SourceError(PerennialError):
     """A source can't be read."""
+
+
+class SourceOff(SourceError):
+    """A source isn't read until its operator states permission; the task's other sources are."""
 
 
 class ImageRejected(PerennialError):

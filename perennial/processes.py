@@ -1,5 +1,8 @@
 """Child processes that end with their parent, and free ports."""
 
+import contextlib
+import ctypes.util
+import functools
 import math
 import os
 import select
@@ -12,6 +15,7 @@ from pathlib import Path
 import psutil
 
 _POLL_S = 0.2
+_M_ARENA_MAX = -8
 
 
 def die_with_parent(expected_parent: int | None = None) -> None:
@@ -56,6 +60,23 @@ def usable_cores() -> int:
     """Return how many cores this process may use: those that it may run on, or fewer where its container has a limit."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(cores, _cpu_limit())))
+
+
+def share_heaps() -> None:
+    """Keep this process's threads to two heaps of glibc's, where it would give each its own: Lance's leave them full of holes."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library has no such heaps
+        _c_library().mallopt(_M_ARENA_MAX, 2)
+
+
+def give_memory_back() -> None:
+    """Return to the system what this process's heaps hold and don't use, as after a table was rewritten."""
+    with contextlib.suppress(OSError, AttributeError):
+        _c_library().malloc_trim(0)
+
+
+@functools.cache
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(ctypes.util.find_library("c"))
 
 
 def _cpu_limit(cgroups: Path = Path("/sys/fs/cgroup")) -> float:

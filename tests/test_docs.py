@@ -9,16 +9,21 @@ import typer
 from pydantic import BaseModel
 
 from perennial.cli import app
+from perennial.rules import CountryRule, ExistingRule, FieldRule
 from perennial.settings import Settings
 from perennial.task import (
     ArchDailySource,
     BackboneSpec,
+    CommonsSource,
     DemoSource,
     FinetuneSpec,
     FolderSource,
     GateSpec,
+    ImagesSpec,
+    InboxSource,
     LearnerSpec,
     ReleaseSpec,
+    TableSource,
     Task,
 )
 
@@ -32,16 +37,23 @@ def test_settings(setting: str) -> None:
     assert f"`PERENNIAL_{setting.upper()}`" in REFERENCE
 
 
-@pytest.mark.parametrize(
-    "model", [Task, BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ReleaseSpec, ArchDailySource, DemoSource, FolderSource]
-)
+PARTS = (BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ReleaseSpec)
+SOURCES = (ArchDailySource, CommonsSource, DemoSource, FolderSource, InboxSource, TableSource)
+
+
+@pytest.mark.parametrize("model", [Task, ImagesSpec, *PARTS, *SOURCES])
 def test_task_keys(model: type[BaseModel]) -> None:
     missing = [key for key in model.model_fields if not re.search(rf"\b{key}:", REFERENCE)]
     assert not missing
 
 
+@pytest.mark.parametrize("rule", [CountryRule, FieldRule, ExistingRule])
+def test_label_rules(rule: type[BaseModel]) -> None:
+    assert not [key for key in rule.model_fields if not re.search(rf"^  {key}:", REFERENCE, re.MULTILINE)]
+
+
 def test_defaults_in_the_reference_are_the_real_ones() -> None:
-    for model in (BackboneSpec, LearnerSpec, FinetuneSpec, GateSpec, ReleaseSpec):
+    for model in PARTS:
         for key, field in model.model_fields.items():
             default = str(list(field.default) if isinstance(field.default, tuple) else field.default)
             assert re.search(rf"^  {key}: {re.escape(default)}(\s|$)", REFERENCE, re.MULTILINE), (key, default)

@@ -6,11 +6,15 @@ from components.step import Step
 from perennial.backbones.embed import embed_missing
 from perennial.backbones.engines import Backbone
 from perennial.backbones.export import ensure
+from perennial.operations.kinds import leave_out
 from perennial.operations.ways import PREPARING, SHARDS, in_shard
 
 
 def embed(task: str, run: str) -> dict[str, Any]:
-    """Embed labelled images that have no embedding under the run's backbone, after shards all that they left."""
+    """Embed labelled images that have no embedding under the run's backbone, after shards all that they left.
+
+    Then those that turn out to be of another kind than the task asks for lose their labels.
+    """
     with Step("embed", task, run) as step:
         if facts := step.over():
             return facts
@@ -18,7 +22,8 @@ def embed(task: str, run: str) -> dict[str, Any]:
         for shard in range(SHARDS):
             before = step.run.find(f"embed-{shard}") or {}
             facts = {**facts, "new": facts["new"] + before.get("new", 0), "clipped": facts["clipped"] + before.get("clipped", 0)}
-        return step.done(f"{facts['new']} embeddings", **facts)
+        out = leave_out(step.task, step.catalog, facts["backbone"], step.settings.tasks)
+        return step.done(", ".join(filter(None, (f"{facts['new']} embeddings", out.sentence))), **facts, left_out=out.facts)
 
 
 def embed_shard(task: str, run: str, shard: int, of: int) -> dict[str, Any]:

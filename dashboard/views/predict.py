@@ -115,7 +115,7 @@ def _example(examples: list[Example]) -> Example | None:
 
 
 def _caption(example: Example | None) -> str | None:
-    return f"A held-out image of {wording.date(example.published)}" if example else None
+    return wording.example(example) if example else None
 
 
 render()

@@ -3,9 +3,12 @@
 ::
 
     service     reads                                                    writes
-    pipeline    store/                                                   store/
+    pipeline    store/, and tags and versions of store/inbox/            store/
     server      store/endpoints/ releases/ backbones/ tasks/             store/segments/, where it deletes nothing and
                 and store/segments/*/key                                 reads no more than the key of prediction ids
+    inbox       store/inbox/ with tags and versions, and where it        store/images/ quarantine/inbox/, the tables images and
+                writes                                                   review with their leases; of store/inbox/ and
+                                                                         store/labels/*/mark.json it only deletes
     dashboard   store/                                                   nothing
     mlflow      mlflow/                                                  mlflow/
 """
@@ -14,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from perennial.catalog.inbox import FOLDER as INBOX
+from perennial.catalog.quarantine import FOLDER as QUARANTINE
 from perennial.catalog.segments import FOLDER as SEGMENTS
 from perennial.errors import StoreError
 
@@ -21,6 +26,22 @@ ARTIFACTS = "mlflow"
 """Where in the bucket MLflow keeps its artifacts; no other service reads or writes there."""
 
 SERVED = ("endpoints", "releases", "backbones", "tasks")
+TABLES = ("images", "hashes", "review")
+TAKEN_IN = (
+    *(f"catalog/{table}.lance/" for table in TABLES),
+    "images/",
+    f"{QUARANTINE}/{INBOX}/",
+    *(f"leases/table {table}.json" for table in TABLES),
+)
+"""Where who takes in the inbox writes."""
+
+_VERSIONS = (
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:GetObjectTagging",
+    "s3:GetObjectVersion",
+    "s3:GetObjectVersionTagging",
+)
 _UPLOADS = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 
 
@@ -63,7 +84,15 @@ def policy(place: Place, service: str) -> dict[str, Any]:
     """Return what a service may do, as an S3 policy; ``service`` is one of those in this module's table."""
     store = (f"{place.prefix}/",)
     served = tuple(f"{place.prefix}/{name}/" for name in SERVED)
-    folders = {"pipeline": store, "server": served, "dashboard": store, "mlflow": (f"{ARTIFACTS}/",)}[service]
+    dropped = f"{place.prefix}/{INBOX}/"
+    written = tuple(f"{place.prefix}/{name}" for name in TAKEN_IN)
+    folders = {
+        "pipeline": store,
+        "server": served,
+        "inbox": (dropped, *written),
+        "dashboard": store,
+        "mlflow": (f"{ARTIFACTS}/",),
+    }[service]
     bucket = f"arn:aws:s3:::{place.bucket}"
     actions = ["s3:GetObject"]
     if service in ("pipeline", "mlflow"):
@@ -73,6 +102,13 @@ def policy(place: Place, service: str) -> dict[str, Any]:
         _allow(["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": [f"{folder}*" for folder in folders]}}),
         _allow(actions, [f"{bucket}/{folder}*" for folder in folders]),
     ]
+    if service == "inbox":
+        statements.append(_allow(["s3:PutObject", *_UPLOADS], [f"{bucket}/{folder}*" for folder in written]))
+        deleted = (*(f"catalog/{table}.lance/*" for table in TABLES), "labels/*/mark.json")
+        statements.append(_allow(["s3:DeleteObject"], [f"{bucket}/{place.prefix}/{name}" for name in deleted]))
+    if service in ("inbox", "pipeline"):
+        statements.append(_allow(["s3:ListBucketVersions"], [bucket], {"StringLike": {"s3:prefix": [f"{dropped}*"]}}))
+        statements.append(_allow(list(_VERSIONS), [f"{bucket}/{dropped}*"]))
     if service == "server":
         noted = f"{bucket}/{place.prefix}/{SEGMENTS}"
         statements += [_allow(["s3:PutObject", *_UPLOADS], [f"{noted}/*"]), _allow(["s3:GetObject"], [f"{noted}/*/key"])]

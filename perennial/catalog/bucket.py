@@ -1,4 +1,4 @@
-"""The bucket on MinIO: its versions, how long old ones are kept, and its users."""
+"""The bucket on MinIO: its versions, how long old ones are kept, its users, and what it tells of its inbox."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from perennial.catalog.access import Keys, Place, policy
+from perennial.catalog.notifications import set_up_notifications
 from perennial.errors import StoreError, StoreUnavailable
 
 OLD_VERSIONS_DAYS = 30
@@ -46,6 +47,9 @@ def set_up_bucket(
             admin.user_add(keys.access, keys.secret)
             admin.policy_set(name, user=keys.access)
         say(f"S3 user {keys.access}: policy {name}")
+    with _told(place, "setting up the notifications of the inbox"):
+        said = set_up_notifications(client, admin, place)
+    say(said)
 
 
 def _keep_versions(client: Any, place: Place) -> None:

@@ -1,6 +1,6 @@
 """The catalog: images, label events and embeddings, and what was decided about batches."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import pyarrow as pa
@@ -8,11 +8,11 @@ import pyarrow as pa
 from perennial.catalog import embeddings as vectors_of
 from perennial.catalog import feedback, holds, predictions
 from perennial.catalog.embeddings import Vectors
-from perennial.catalog.images import Images, pixels_key
+from perennial.catalog.images import Images
 from perennial.catalog.labels import HEADER, Labels
 from perennial.catalog.objects import Objects
 from perennial.catalog.query import run_sql
-from perennial.catalog.rows import Batch, Image, LabelEvent
+from perennial.catalog.rows import Batch, Image, LabelEvent, Unknown
 
 LABELLED = ("image", "post", "published", "cls", "split", "kind", "batch")
 EVENTS = ("task", "image", "cls", "origin", "who", "at", "seq", "batch")
@@ -34,12 +34,38 @@ class Catalog:
     def add_images(self, images: Sequence[tuple[Image, bytes]]) -> int:
         """Store images, pixels first and then rows, and return how many were new.
 
-        The first writer of an id wins; within one call, the smaller post.
+        The first writer of an id wins; within one call, the first that is given. A near-duplicate of an image that is there, or
+        was given before it, gets that image's id as ``copy_of``, and its split.
 
         Raises:
             CatalogError: pixels aren't those that the id names.
         """
         return self._images.add(images)
+
+    def newest_image(self, post: str) -> str | None:
+        """Return the id of a post's image that was added last; None where the post has none."""
+        return self._images.newest_of(post)
+
+    def amend_image(self, id: str, columns: Mapping[str, str], metadata: Mapping[str, str]) -> bool:
+        """Add to what an image's source says of it, and return whether that changed anything.
+
+        Where it was set aside for review, the next run asks the rule again.
+        Its day and its kind stay, since labels may have been learnt by them.
+
+        Args:
+            id: the image.
+            columns: title, place, licence or credit, those that change.
+            metadata: fields that come to those that are there, or replace them.
+        """
+        return self._images.amend(id, columns, metadata)
+
+    def store_pixels(self, pixels: bytes) -> str:
+        """Store a normalised JPEG, whose row comes later by :meth:`add_rows`, and return the id of its image."""
+        return self._images.store(pixels)
+
+    def add_rows(self, images: Sequence[Image]) -> int:
+        """Write the rows of images whose pixels are stored, as :meth:`add_images` does."""
+        return self._images.enter(images)
 
     def image_ids(self) -> list[str]:
         """Return the ids of all images, sorted."""
@@ -55,27 +81,52 @@ class Catalog:
         Raises:
             ObjectMissing: there is no such image.
         """
-        return self.objects.get(pixels_key(id))
+        return self._images.pixels(id)
 
-    def unlabelled(self, task: str) -> pa.Table:
+    def unlabelled(self, task: str, sources: Collection[str] | None = None, kinds: Collection[str] = ()) -> pa.Table:
         """Return images whose source hasn't labelled them for a task: id, post, published, place, kind, metadata (JSON).
 
-        Images that :meth:`review` set aside aren't among them.
+        Images that :meth:`review` set aside aren't among them, nor copies of others. ``sources`` names those that count; None:
+        all but people. ``kinds``, where any is named, leaves out the images of which their source says another one.
         """
-        return self._images.unlabelled(task)
+        return self._images.unlabelled(task, sources, kinds)
 
-    def review(self, task: str, images: Sequence[str]) -> int:
-        """Set images aside whose label is unknown, for a person to label; return how many were new."""
-        return self._images.set_aside(task, images)
+    def review(self, task: str, unknown: Sequence[Unknown]) -> int:
+        """Set images aside whose label is unknown, for a person to label; return how many weren't before."""
+        return self._images.aside.put(task, unknown)
 
     def to_review(self, task: str) -> pa.Table:
-        """Return the images set aside that nobody has labelled since, with the columns of :meth:`unlabelled`."""
+        """Return the images set aside that nobody has labelled since, sorted by id.
+
+        They have the columns of :meth:`unlabelled`, title, url and ``value``, which is empty where their source said nothing.
+        """
         return self._images.to_review(task)
+
+    def set_aside_otherwise(self, task: str, rule: str) -> list[str]:
+        """Return the images that were set aside under another rule than the one of this digest."""
+        return self._images.aside.read_otherwise(task, rule)
+
+    def from_sources(self, task: str) -> dict[str, str | None]:
+        """Return the class that sources said last (None: taken away) of each image that no person has said anything of."""
+        return self._labels.from_sources(task)
+
+    def said_by_people(self, task: str, images: Sequence[str]) -> set[str]:
+        """Return which of these images a person has said anything of."""
+        return self._labels.said_by_people(task, images)
+
+    def last_said(self, task: str, images: Sequence[str]) -> dict[str, tuple[str | None, str]]:
+        """Return class and origin of the last event of each of these images that has one, held and rejected ones too."""
+        return self._labels.last(task, images)
+
+    def unknown_values(self, task: str) -> set[str]:
+        """Return all values that a task's rule ever didn't know, of images that were labelled since too."""
+        return self._images.aside.values(task)
 
     def append_labels(self, task: str, events: Sequence[LabelEvent]) -> Batch | None:
         """Append the events that aren't there yet as one batch, and return it; None where all are there.
 
-        A source says a thing once; a person may say the same again after something else was said in between.
+        A source names a class once; it may take a label away again, and a person may say the same again, after something else
+        was said in between.
         """
         return self._labels.append(task, events)
 

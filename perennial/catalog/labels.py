@@ -91,6 +91,24 @@ class Labels:
         also = f"task = {quoted(task)} AND origin = 'source'"
         return set(self.table.view().lookup("image", images, ("image",), also=also)["image"].to_pylist())
 
+    def from_sources(self, task: str) -> dict[str, str | None]:
+        """Return what the sources said last of each image that they labelled and no person has said anything of."""
+        rows = self.table.view().read(COLUMNS, f"task = {quoted(task)} AND image != {quoted(HEADER)}")
+        settled = rows.filter(pc.not_equal(rows["origin"], "source"))["image"].combine_chunks()
+        last = fold(in_fold_order(rows.filter(pc.invert(pc.is_in(rows["image"], settled)))))
+        return dict(zip(last["image"].to_pylist(), last["cls"].to_pylist(), strict=True))
+
+    def last(self, task: str, images: Sequence[str]) -> dict[str, tuple[str | None, str]]:
+        """Return the class and the origin of the last event of each image that has one, held and rejected ones included."""
+        also = f"task = {quoted(task)} AND image != {quoted(HEADER)}"
+        rows = fold(in_fold_order(self.table.view().lookup("image", images, COLUMNS, also=also)))
+        return {row["image"]: (row["cls"], row["origin"]) for row in rows.to_pylist()}
+
+    def said_by_people(self, task: str, images: Sequence[str]) -> set[str]:
+        """Return which of these images have an event of this task from a person."""
+        also = f"task = {quoted(task)} AND image != {quoted(HEADER)} AND origin != 'source'"
+        return set(self.table.view().lookup("image", images, ("image",), also=also)["image"].to_pylist())
+
     def _counted(self, task: str, rows: pa.Table, batches: Collection[str] | None) -> pa.Array:
         if batches is not None:
             return pc.is_in(rows["batch"], pa.array(sorted(batches), pa.string()))
@@ -131,7 +149,7 @@ def _draw_up(view: View, task: str, given: Sequence[LabelEvent]) -> pa.Table:
     days = [row["at"] for row in fresh]
     header = {"event": batch, "task": task, "image": HEADER, "at": min(days), "last": max(days)}
     header |= {"images": len({row["image"] for row in fresh}), "events": len(fresh)}
-    header |= {"origin": "feedback"} if all(row["origin"] == "feedback" for row in fresh) else {}
+    header |= {} if any(row["origin"] == "source" for row in fresh) else {"origin": "feedback"}
     return pa.Table.from_pylist([row | {"batch": batch} for row in (header, *fresh)], schema=LAYOUT.schema)
 
 

@@ -11,7 +11,10 @@ Status = Literal["open", "held", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One normalised picture; ``id`` is the sha256 of its JPEG, ``post`` is ``source/post-id``."""
+    """One normalised picture; ``id`` is the sha256 of its JPEG, ``post`` is ``source/post-id``.
+
+    ``hash`` is its perceptual hash; None where the catalog is to compute it.
+    """
 
     id: str
     source: str
@@ -26,6 +29,7 @@ class Image:
     height: int
     licence: str = ""
     credit: str = ""
+    hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,22 @@ class LabelEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """An image that a task's rule couldn't label: the value that it doesn't know, empty where nothing was said.
+
+    ``rule`` is the digest of the rule.
+    """
+
+    image: str
+    value: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The events that were appended at once; ``id`` is their digest, ``reason`` says why it is held or was settled.
 
-    ``origin`` is "feedback" where all of them are corrections by people.
+    ``origin`` is "feedback" where people said all of them, in feedback or in review.
     """
 
     id: str

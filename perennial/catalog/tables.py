@@ -57,13 +57,20 @@ class View:
         return self.dataset.count_rows() if self.dataset is not None else 0
 
     def read(self, columns: Sequence[str] | None = None, where: str | None = None, *, row_ids: bool = False) -> pa.Table:
-        """Return rows, in no stated order, with their ever-growing ``_rowid`` if asked for."""
+        """Return rows, in no stated order, with their ever-growing ``_rowid`` if asked for.
+
+        Columns that the table was made without are null; ``where`` can't name them before a writer has added them.
+        """
         names = list(columns) if columns is not None else self._table.layout.schema.names
         if self.dataset is None:
             empty = pa.schema([self._table.layout.schema.field(name).remove_metadata() for name in names])
             return (empty.append(pa.field("_rowid", pa.uint64())) if row_ids else empty).empty_table()
+        there = [name for name in dict.fromkeys([*names, self._table.layout.key]) if name in self.dataset.schema.names]
         with self._table.told("reading", writing=False):
-            return self.dataset.to_table(columns=names, filter=where, with_row_id=row_ids)
+            rows = self.dataset.to_table(columns=there, filter=where, with_row_id=row_ids)
+        for field in (self._table.layout.schema.field(name) for name in names if name not in there):
+            rows = rows.append_column(field.remove_metadata(), pa.nulls(rows.num_rows, field.type))
+        return rows.select([*names, "_rowid"] if row_ids else names)
 
     def lookup(self, column: str, values: Sequence[str], columns: Sequence[str], *, also: str = "") -> pa.Table:
         """Return the rows whose indexed ``column`` is one of ``values``; a large share of the table is scanned instead."""
@@ -115,6 +122,33 @@ class Table:
                 self._append(dataset, rows.cast(self.layout.schema))
         return rows
 
+    def change(self, make: Callable[[View], pa.Table]) -> pa.Table:
+        """Put the rows that ``make`` draws up in the place of those with their keys, while no other writer changes the table.
+
+        Returns them. Each keeps its row id; a row whose key isn't there is left out.
+        """
+        with exclusive(self.objects, f"table {self.name}") as check:
+            dataset = self._open()
+            rows = make(View(self, dataset))
+            if rows.num_rows and dataset is not None:
+                check()
+                with self.told("changing", writing=True):
+                    dataset.merge_insert(self.layout.key).when_matched_update_all().execute(rows.cast(self.layout.schema))
+                    tidy(dataset, self.layout.indexed, self.layout.fragment_rows)
+        return rows
+
+    def put(self, rows: pa.Table) -> None:
+        """Insert rows, in place of those that have the same keys."""
+        if not rows.num_rows:
+            return
+        with exclusive(self.objects, f"table {self.name}") as check:
+            dataset = self._made()
+            check()
+            with self.told("writing", writing=True):
+                merge = dataset.merge_insert(self.layout.key).when_matched_update_all().when_not_matched_insert_all()
+                merge.execute(rows.cast(self.layout.schema))
+                tidy(dataset, self.layout.indexed, self.layout.fragment_rows)
+
     def delete(self, where: str) -> None:
         """Delete the rows that a condition holds for; they stay in older versions until these are cleaned."""
         with exclusive(self.objects, f"table {self.name}") as check:
@@ -136,16 +170,24 @@ class Table:
         return None
 
     def _made(self) -> LanceDataset:
-        """Return the table as it stands, made if it isn't there yet."""
+        """Return the table as it stands, made if it isn't there yet, with the columns that it was made without as nulls."""
         import lance
 
         dataset = self._open()
         if dataset is not None:
+            missing = [field for field in self.layout.schema if field.name not in dataset.schema.names]
+            if missing:
+                with self.told("adding columns to", writing=True):
+                    dataset.add_columns(pa.schema(missing))
             return dataset
         empty = self.layout.schema.empty_table()
         with self.told("making", writing=True):
             return lance.write_dataset(
-                empty, self._uri, storage_options=self._options, enable_stable_row_ids=True, session=_session()
+                empty,
+                self._uri,
+                storage_options=self._options,
+                enable_stable_row_ids=True,
+                session=_session(),
             )
 
     def _append(self, dataset: LanceDataset, rows: pa.Table) -> None:
@@ -156,12 +198,28 @@ class Table:
             tidy(dataset, self.layout.indexed, self.layout.fragment_rows)
 
 
-@functools.cache
+def bound_cache(mb: int) -> None:
+    """Bound the memory for index pages and table metadata, for a process that goes through more rows than it looks at twice."""
+    _Cache.mb = mb
+
+
+class _Cache:
+    """This process's bound in MB; 0 is Lance's own, several GB."""
+
+    mb = 0
+
+
 def _session() -> lance.Session:
+    return _session_of(_Cache.mb)
+
+
+@functools.cache
+def _session_of(mb: int) -> lance.Session:
     """Return this process's cache of index pages and table metadata."""
     import lance
 
-    return lance.Session()
+    half = mb * 2**20 // 2 or None
+    return lance.Session(index_cache_size_bytes=half, metadata_cache_size_bytes=half)
 
 
 def among(column: str, values: Sequence[str]) -> str:

@@ -122,9 +122,18 @@ def _reproduction(batch: Sample, learnt: Sample, challenger: Head) -> tuple[floa
     levels = [found for chunk in chunks if len(chunk) >= 0.8 * size and (found := reproduced(chunk, challenger))]
     if not levels:
         return own[0], None
-    level = float(np.mean([mean for mean, _ in levels]))
-    spread = float(np.sqrt(np.sum([error**2 for _, error in levels])) / len(levels))
-    return own[0], _difference(*own, level, spread)
+    return own[0], _difference(*own, *_usual(levels))
+
+
+def _usual(levels: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the usual level of as many images as a batch has, and how far a batch may be from it by itself.
+
+    Levels differ more than by chance where styles differ, and so may the batch's.
+    """
+    means, errors = np.array(levels).T
+    noise = float(np.mean(errors**2))
+    between = max(0.0, float(np.var(means, ddof=1)) - noise) if len(levels) > 1 else 0.0
+    return float(means.mean()), float(np.sqrt(noise / len(levels) + between * (1 + 1 / len(levels))))
 
 
 def _difference(mean: float, error: float, level: float, spread: float) -> Interval:

@@ -68,7 +68,7 @@ def evaluate(
         classes=task.classes,
         window_days=task.gate.window_days,
         new_batches=tuple(batch.id for batch in open_new),
-        new_images=sum(batch.images for batch in open_new),
+        new_images=images.changed(task, catalog, [batch.id for batch in open_new], old.batches if old else ()),
         images=rows.recent.num_rows,
         posts=len(set(rows.recent["post"].to_pylist())),
         older_images=rows.older.num_rows,

@@ -62,8 +62,17 @@ def learnt_recently(task: Task, catalog: Catalog, learnt: Collection[str]) -> pa
 
 
 def labels_of(task: Task, catalog: Catalog, batch: str) -> pa.Table:
-    """Return the labels that one batch gives by itself, of the task's classes, all splits."""
-    return _known(task, catalog.labelled(task.name, [batch]))
+    """Return the labels that one batch gives by itself, of the task's classes, all splits; none that were taken away since."""
+    rows = _known(task, catalog.labelled(task.name, [batch]))
+    left = catalog.labelled(task.name, [batch, *_open(task, catalog)], rows["image"].to_pylist())
+    return rows.filter(pc.is_in(rows["image"], left["image"].combine_chunks()))
+
+
+def changed(task: Task, catalog: Catalog, new: Sequence[str], learnt: Collection[str]) -> int:
+    """Return how many images of new batches are labelled now or were when ``learnt`` was; what did come and go doesn't count."""
+    images = _images(task, catalog, new)
+    now, before = (catalog.labelled(task.name, batches, images) for batches in (_open(task, catalog), sorted(learnt)))
+    return len({*now["image"].to_pylist(), *before["image"].to_pylist()})
 
 
 def newest(rows: pa.Table, count: int) -> pa.Table:
@@ -105,6 +114,10 @@ def _known(task: Task, rows: pa.Table) -> pa.Table:
 
 def _split(rows: pa.Table, splits: tuple[str, ...]) -> pa.Table:
     return rows.filter(pc.is_in(rows["split"], pa.array(splits)))
+
+
+def _open(task: Task, catalog: Catalog) -> list[str]:
+    return [batch.id for batch in catalog.batches(task.name) if batch.status == "open"]
 
 
 def _evenly(batches: Sequence[Batch], images: int) -> list[str]:

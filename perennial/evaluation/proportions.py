@@ -6,9 +6,9 @@ near 0 or 1; the textbook's interval shrinks to nothing there.
 """
 
 from math import sqrt
-from statistics import NormalDist
 
 from perennial.evaluation.bootstrap import Interval
+from perennial.shares import wilson
 
 Count = tuple[int, int]
 """How many had it, of how many."""
@@ -17,15 +17,8 @@ Count = tuple[int, int]
 def share(count: Count, *, level: float = 0.95) -> Interval | None:
     """Return a share with its interval; None of none."""
     hits, of = count
-    if not 0 <= hits <= of:
-        raise ValueError(f"{hits} of {of} is no share")
-    if not of:
-        return None
-    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2 / of
-    value = hits / of
-    middle, half = (value + z2 / 2) / (1 + z2), sqrt(value * (1 - value) * z2 + z2 * z2 / 4) / (1 + z2)
-    low, high = (middle - half if hits else 0.0), (middle + half if hits < of else 1.0)
-    return Interval(value=value, low=low, high=high)
+    low, high = wilson(hits, of, level=level)
+    return Interval(value=hits / of, low=low, high=high) if of else None
 
 
 def difference(first: Count, second: Count, *, level: float = 0.95) -> Interval | None:

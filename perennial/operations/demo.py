@@ -11,13 +11,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from perennial.catalog.catalog import Catalog
+from perennial.catalog.objects import Objects
 from perennial.errors import EndpointError, StepFailed
 from perennial.operations.report import render, report, score_run
 from perennial.processes import free_port
@@ -30,6 +32,10 @@ from perennial.terminal import console
 
 DAYS = 6
 NAME = "demo"
+BEFORE = ("demo-kind",)
+"""Tasks over the same pictures that learn the back catalogue first: the judge of kinds."""
+
+AFTER = ("demo-type", "demo-style")
 
 Facts = dict[str, Any]
 
@@ -58,16 +64,20 @@ def tell(settings: Settings, *, seed: int, serve: bool) -> Facts:
     began = time.monotonic()
     story = _resume_or_begin(_with_free_ports(settings.apart(NAME), keep=serve), seed)
     with DemoSite(seed=seed, today=day(0)) as site, contextlib.ExitStack() as running:
-        task = _write_task(story.settings, site.url)
+        task = _write_tasks(story.settings, site.url)
         _say(f"A site with drawn buildings of eight regions is up at {site.url}; {_count(seed, 0)} new posts every day.")
         endpoint = None
         for number in range(DAYS + 1):
             site.today = day(number)
+            _tell_others(story, BEFORE if number == 0 else ())
             _tell_day(story, task, number)
+            _tell_others(story, AFTER if number == 0 else ())
             if endpoint is None:
+                _tell_embedded(story)
                 endpoint = running.enter_context(_endpoint(story.settings, task))
         answer = _classify(story.settings, task, site)
-        facts = {**report(task, story.settings), "endpoint_answer": answer, "seconds": round(time.monotonic() - began, 1)}
+        facts = {**report(task, story.settings), "endpoint_answer": answer, **_embedded(story.settings)}
+        facts["seconds"] = round(time.monotonic() - began, 1)
         console.print()
         console.print(render(facts))
         _say("What next: your own pictures, in a folder with a subfolder for each class:")
@@ -89,6 +99,34 @@ def _tell_day(story: _Story, task: Task, number: int) -> None:
     if scored:
         ahead = f"champion {scored['champion_accuracy']:.0%}, first model {scored['frozen_accuracy']:.0%}"
         console.print(f"  before learning these {scored['images']} pictures: {ahead} right", markup=False)
+
+
+def _tell_others(story: _Story, names: Sequence[str]) -> None:
+    """Run other tasks over the back catalogue, unless they ran before the story was interrupted."""
+    for name in names:
+        console.print()
+        task = load_task(name, story.settings.tasks)
+        console.rule(f"{name}: {task.description}", align="left")
+        if name not in story.told:
+            story.told[name] = _run(story.settings, task)
+            story.save()
+
+
+def _embedded(settings: Settings) -> Facts:
+    """Count pictures and embeddings, whatever the number of tasks, and the pictures that are copies of others."""
+    catalog = Catalog.open(Objects.open(settings.store_url))
+    count = "SELECT (SELECT count(*) FROM images) AS pictures, (SELECT count(*) FROM images WHERE copy_of != '') AS copies, "
+    count += "(SELECT count(*) FROM embeddings) AS embeddings"
+    return {"tasks": 1 + len(BEFORE) + len(AFTER), **catalog.sql(count).to_pylist()[0]}
+
+
+def _tell_embedded(story: _Story) -> None:
+    found = _embedded(story.settings)
+    console.print()
+    _say(
+        f"{found['tasks']} tasks learnt from {found['embeddings']} of {found['pictures']} pictures, each of which went through "
+        f"the network once; {found['copies']} look like another one and don't count."
+    )
 
 
 def _headline(number: int) -> str:
@@ -141,14 +179,18 @@ def _wait_ready(url: str, server: subprocess.Popen[bytes], log: Path, seconds: f
 
 def _classify(settings: Settings, task: Task, site: DemoSite) -> Facts:
     """Ask the endpoint about today's newest building, and say what the site says of it."""
-    from perennial.serving.client import predict
+    from perennial.serving.client import predict, predict_all
 
     post = posts_of(site.seed, site.today)[0]
     picture = site.picture(post, 0)
-    answer = predict(f"http://{settings.host}:{settings.http_port}", task.name, picture)
+    url = f"http://{settings.host}:{settings.http_port}"
+    answer = predict(url, task.name, picture)
     console.print()
     _say(f"A picture of '{post.title}' through the endpoint: {answer['class']}, {answer['probability']:.0%} sure ({post.place}).")
-    return {**answer, "truth": post.region}
+    others = predict_all(url, picture)
+    told = ", ".join(f"{name} {said['class']}" for name, said in others.items() if name != task.name)
+    _say(f"All tasks at once, with one pass through the network: {told}.")
+    return {**answer, "truth": post.region, "tasks": {name: said["class"] for name, said in others.items()}}
 
 
 def _stay(settings: Settings, running: contextlib.ExitStack) -> None:
@@ -179,11 +221,14 @@ def _resume_or_begin(settings: Settings, seed: int) -> _Story:
     return story
 
 
-def _write_task(settings: Settings, url: str) -> Task:
-    bundled = load_task(NAME, Path(os.devnull))
-    task = bundled.model_copy(update={"sources": (DemoSource(type="demo", base_url=url),)})
-    save_task(task, settings.tasks / f"{NAME}.yaml")
-    return task
+def _write_tasks(settings: Settings, url: str) -> Task:
+    """Write the tasks' files with the site's address, and return the one that the story is about."""
+    for name in (NAME, *BEFORE, *AFTER):
+        bundled = load_task(name, Path(os.devnull))
+        save_task(
+            bundled.model_copy(update={"sources": (DemoSource(type="demo", base_url=url),)}), settings.tasks / f"{name}.yaml"
+        )
+    return load_task(NAME, settings.tasks)
 
 
 def _with_free_ports(settings: Settings, *, keep: bool) -> Settings:

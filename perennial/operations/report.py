@@ -53,7 +53,7 @@ def report(task: Task, settings: Settings) -> Facts:
     outcomes = Counter(run.outcome for run in runs)
     held = [batch for batch in batches if batch.status != "open"]
     champion = registry.champion(task.name)
-    scored = list(_score(catalog, task, runs, batches, versions[0].digest)) if versions else []
+    scored = [one for one in _score(catalog, task, runs, batches, versions[0].digest) if one.champion.images] if versions else []
     return {
         "task": task.name,
         "runs": len(runs),
@@ -101,9 +101,10 @@ def score_run(task: Task, settings: Settings, first: str, run: str) -> Facts | N
     catalog = Catalog.open(objects)
     wanted = set(trained.get("batches", ()))
     batches = [batch for batch in catalog.batches(task.name) if batch.id in wanted and _scorable(batch)]
-    if not trained.get("champion") or not batches:
+    if not trained.get("champion"):
         return None
-    return _day(_answers(task, catalog, batches[-1], trained["champion"], frozen["challenger"]))
+    scored = (_answers(task, catalog, batch, trained["champion"], frozen["challenger"]) for batch in reversed(batches))
+    return next((_day(entry) for entry in scored if entry.champion.images), None)  # a batch may only take labels away
 
 
 def _score(catalog: Catalog, task: Task, runs: list[RecordedRun], batches: list[Batch], frozen: str) -> Iterator[_Scored]:

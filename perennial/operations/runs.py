@@ -13,6 +13,7 @@ from perennial.catalog.objects import Objects
 from perennial.errors import ObjectMissing
 from perennial.operations.facts import RunFolder
 from perennial.operations.outcomes import Outcome, Why, nobody_knows, outcome_of, recorded
+from perennial.sources.label import rule_digest
 
 if TYPE_CHECKING:
     from perennial.catalog.catalog import Catalog
@@ -132,8 +133,10 @@ def _conclude(run: RunFolder, unfinished: Sequence[str], task: "Task") -> None:
 
 
 def task_digest(task: "Task") -> str:
-    """Return the digest of what, once changed in the task's file, calls for a run even where nothing is new."""
-    return digest_of(task.model_dump(mode="json", include={"classes", "label", "backbone", "learner", "gate"}))
+    """Return the digest of what, once changed in the task's file or in the table of its rule, calls for a run even where nothing
+    is new."""
+    file = task.model_dump(mode="json", include={"classes", "label", "images", "backbone", "learner", "gate"})
+    return digest_of([file, rule_digest(task)])
 
 
 def _state(objects: Objects, task: str) -> dict[str, Any]:

@@ -30,13 +30,15 @@ Made = Mapping[str, Callable[[], str]]
 class Wanted:
     """A Secret: the values that are made where it lacks them, and those of the ConfigMap that it repeats.
 
-    Those in the pipelines' namespace are whole connections: older Kubeflow back ends mount Secrets and no ConfigMaps.
+    Those in the pipelines' namespace are whole connections: older Kubeflow back ends mount Secrets and no ConfigMaps. Of those
+    with keys to the ``bucket``, the ``optional`` ones may be missing where the bucket is looked after elsewhere.
     """
 
     name: str
     made: Made
     repeated: tuple[str, ...] = ()
     bucket: bool = field(default=False, kw_only=True)
+    optional: bool = field(default=False, kw_only=True)
 
 
 def _named(name: str) -> Callable[[], str]:
@@ -63,6 +65,8 @@ OWN = (
         },
     ),
     *(Wanted(f"store-{service}", _keys(service), bucket=True) for service in ("mlflow", "server", "dashboard")),
+    Wanted("store-inbox", _keys("inbox"), bucket=True, optional=True),
+    Wanted("inbox-notifications", {"PERENNIAL_INBOX_TOKEN": random_password}),
     Wanted("mlflow-dashboard", _user("dashboard")),
 )
 PIPELINES = (
@@ -95,7 +99,7 @@ def set_up(
     if not own_bucket:
         place = Place.of(os.environ.get("AWS_ENDPOINT_URL") or _of(config, "AWS_ENDPOINT_URL"), _of(config, "PERENNIAL_STORE"))
         root = Keys(found["minio-root"]["MINIO_ROOT_USER"], found["minio-root"]["MINIO_ROOT_PASSWORD"])
-        named = {"pipeline": "perennial-store"} | {name: f"store-{name}" for name in ("server", "dashboard", "mlflow")}
+        named = {"pipeline": "perennial-store"} | {name: f"store-{name}" for name in ("server", "dashboard", "inbox", "mlflow")}
         users = {service: Keys(found[secret][_ACCESS], found[secret][_SECRET]) for service, secret in named.items()}
         set_up_bucket(place, root, users, wait_s=wait_s, say=say)
     admin = found["mlflow-admin"]["MLFLOW_ADMIN_USERNAME"], found["mlflow-admin"]["MLFLOW_ADMIN_PASSWORD"]
@@ -111,6 +115,8 @@ def _secrets(cluster: ClusterSecrets, settings: Settings, config: Values, own_bu
     for namespace, wanted, owned in [*places, *((settings.kfp_namespace, wanted, owner) for wanted in PIPELINES)]:
         if own_bucket and wanted.bucket:
             if wanted.name == "minio-root":
+                continue
+            if wanted.optional and not cluster.read(namespace, wanted.name):
                 continue
             _refuse_missing(cluster, namespace, wanted)
         repeated = {key: config[key] for key in wanted.repeated if key in config}

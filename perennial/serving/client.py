@@ -30,6 +30,16 @@ def predict(
     return _asked(url, task, "predict", jpeg, {}, _headers(release, noted=noted), timeout_s)
 
 
+def predict_all(url: str, jpeg: bytes, *, timeout_s: float = TIMEOUT_S) -> dict[str, dict[str, Any]]:
+    """Return the answers of all tasks of the endpoint for one image, by task, each as :func:`predict` gives it.
+
+    Raises:
+        ImageRejected: the endpoint takes no such image; the text is its reason.
+        EndpointError: nothing answers at ``url``.
+    """
+    return _asked(url, None, "predict", jpeg, {}, _headers(None), timeout_s)
+
+
 def explain(
     url: str,
     task: str,
@@ -88,16 +98,15 @@ def address(endpoint: str, settings: Settings) -> str:
 
 
 def _asked(
-    url: str, task: str, verb: str, picture: bytes, options: dict[str, str], headers: dict[str, str], timeout_s: float
+    url: str, task: str | None, verb: str, picture: bytes, options: dict[str, str], headers: dict[str, str], timeout_s: float
 ) -> dict[str, Any]:
     until = time.monotonic() + timeout_s
+    path = f"{url}/v1/{f'models/{task}' if task else 'endpoint'}:{verb}"
     while True:
         try:
-            response = httpx.post(
-                f"{url}/v1/models/{task}:{verb}", content=picture, params=options, headers=headers, timeout=timeout_s
-            )
+            response = httpx.post(path, content=picture, params=options, headers=headers, timeout=timeout_s)
         except (httpx.HTTPError, httpx.InvalidURL):
-            raise EndpointError(f"No endpoint answers at {url}. Start one with 'perennial serve {task}'.") from None
+            raise EndpointError(f"No endpoint answers at {url}. Start one with 'perennial serve {task or 'TASK'}'.") from None
         again = response.headers.get("retry-after", "") if response.status_code == 503 else ""
         if not again.isdigit() or time.monotonic() + int(again) > until:
             break

@@ -18,6 +18,7 @@ class FolderSource:
     """One post a file: its class is the first subfolder, its date the file's modification date in UTC."""
 
     workers = 4
+    parser = 1
 
     def __init__(self, path: Path, *, alone: bool = True) -> None:
         """Read ``path``; ``alone`` says that a task has no other source, so that one class is too few."""
@@ -32,12 +33,9 @@ class FolderSource:
             SourceError: there is no such folder, or too little in it to begin with.
         """
         _check_there(self._path)
-        if not known.posts:
+        if known.empty:
             survey(self._path, classes=2 if self._alone else 0)
-        for file in _pictures(self._path):
-            post = self._post(file)
-            if post is not None and not known.has(post):
-                yield post
+        yield from known.fresh(_post(path, status) for path, status in _pictures(self._path))
 
     def complete(self, post: Post) -> Post:
         """Return the post as it is."""
@@ -49,14 +47,7 @@ class FolderSource:
         Raises:
             ImageRejected: the file is too large, or can't be read.
         """
-        try:
-            with (self._path / image.location).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise ImageRejected(f"The file can't be read: {error.strerror}. Check its permissions.") from None
-        if len(data) > MAX_BYTES:
-            raise ImageRejected(f"The file has more than {MAX_BYTES:,} bytes. Give a smaller copy of it.")
-        return data
+        return read_file(self._path / image.location)
 
     def address(self, image: ImageRef) -> str:
         """Return the path below the folder."""
@@ -65,27 +56,41 @@ class FolderSource:
     def close(self) -> None:
         """Hold nothing open."""
 
-    def _post(self, file: Path) -> Post | None:
-        try:
-            status = file.stat()
-        except OSError:
-            return None
-        path = file.relative_to(self._path).as_posix()
-        folder = path.split("/")[0] if "/" in path else ""
-        return Post(
-            id=path,
-            url=path,
-            published=datetime.datetime.fromtimestamp(status.st_mtime, datetime.UTC).date(),
-            title=file.stem,
-            metadata={"folder": folder} if folder else {},
-            images=(ImageRef(path),),
-            mark=f"{status.st_size}:{status.st_mtime_ns}",
-        )
+
+def read_file(path: Path) -> bytes:
+    """Return a picture's bytes.
+
+    Raises:
+        ImageRejected: the file is too large, or can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ImageRejected(f"The file can't be read: {error.strerror}. Check its permissions.") from None
+    if len(data) > MAX_BYTES:
+        raise ImageRejected(f"The file has more than {MAX_BYTES:,} bytes. Give a smaller copy of it.")
+    return data
 
 
 def folder_name(path: Path) -> str:
     """Return what a folder is called as a source: other folders' pictures of the same names are other posts."""
-    return f"folder-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]}"
+    return f"folder-{path_digest(path)}"
+
+
+def path_digest(path: Path) -> str:
+    """Return 12 hex digits that stand for a path."""
+    return hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]
+
+
+def file_mark(status: os.stat_result) -> str:
+    """Return what changes when a file does."""
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def file_date(status: os.stat_result) -> datetime.date:
+    """Return the day of a file's last change, in UTC."""
+    return datetime.datetime.fromtimestamp(status.st_mtime, datetime.UTC).date()
 
 
 def survey(path: Path, classes: int = 2) -> dict[str, int]:
@@ -100,14 +105,28 @@ def survey(path: Path, classes: int = 2) -> dict[str, int]:
     except OSError as error:
         raise SourceError(f"The folder {path} can't be read: {error.strerror}. Check its permissions.") from None
     loose = 0
-    for file in _pictures(path):
-        parts = file.relative_to(path).parts
-        if len(parts) > 1:
-            counts[parts[0]] += 1
+    for file, _ in _pictures(path):
+        folder, apart, _ = file.partition("/")
+        if apart:
+            counts[folder] = counts.get(folder, 0) + 1
         else:
             loose += 1
     _check_counts(path, counts, loose, classes)
     return counts
+
+
+def _post(path: str, status: os.stat_result) -> Post:
+    folder, apart, _ = path.partition("/")
+    mark = file_mark(status)
+    return Post(
+        id=path,
+        url=path,
+        published=file_date(status),
+        title=os.path.splitext(os.path.basename(path))[0],  # noqa: PTH119, PTH122 (a Path costs as much as the rest)
+        metadata={"folder": folder} if apart else {},
+        images=(ImageRef(path, id=f"{path}#{mark}"),),
+        mark=mark,
+    )
 
 
 def _check_there(path: Path) -> None:
@@ -132,12 +151,26 @@ def _check_counts(path: Path, counts: dict[str, int], loose: int, classes: int) 
         )
 
 
-def _pictures(path: Path) -> Iterator[Path]:
-    """Yield the files that are called like pictures, hidden ones and linked folders aside."""
-    for folder, names, files in os.walk(path):
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        for name in sorted(files):
-            if name.lower().endswith(PICTURES) and not name.startswith("."):
-                file = Path(folder, name)
-                if file.is_file():
-                    yield file
+def _pictures(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the files that are called like pictures, by their paths below the folder; hidden ones and linked folders aside."""
+    folders = [""]
+    while folders:
+        below = folders.pop()
+        try:
+            with os.scandir(path / below) as found:
+                entries = sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            status = _status(entry) if entry.name.lower().endswith(PICTURES) else None
+            if status:
+                yield below + entry.name, status
+        folders += [f"{below}{entry.name}/" for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Return what the system knows of a file, through links; None where it is none, or has just gone."""
+    try:
+        return entry.stat() if entry.is_file() else None
+    except OSError:
+        return None

@@ -1,144 +1,229 @@
 """Take in what is new at a task's sources."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import count
+import datetime
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
 
 from perennial.catalog.catalog import Catalog
-from perennial.catalog.digests import digest_of_bytes
-from perennial.catalog.quarantine import quarantine
+from perennial.catalog.leases import Held, lease
+from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
-from perennial.errors import ImageRejected, SourceError
-from perennial.sources.images import normalise
-from perennial.sources.posts import Gone, ImageRef, Post, Source
+from perennial.catalog.tables import bound_cache
+from perennial.errors import LeaseHeld, SourceError, SourceOff
+from perennial.processes import give_memory_back, share_heaps
+from perennial.settings import Settings
+from perennial.sources.fetched import Fetched, Taken
+from perennial.sources.fill import Counts, added_up, counts
+from perennial.sources.inbox.source import InboxSource
+from perennial.sources.once import Images
+from perennial.sources.posts import ImageRef, Paused, Post, Source
+from perennial.sources.reading import Reader, workers
+from perennial.sources.scraped import Scraped, SourceRun, Status
 from perennial.sources.state import State
+from perennial.sources.text import plain, plain_id
 from perennial.task import ArchDailySource as ArchDailySpec
+from perennial.task import CommonsSource as CommonsSpec
 from perennial.task import DemoSource as DemoSpec
+from perennial.task import InboxSource as InboxSpec
 from perennial.task import SourceSpec, Task
+from perennial.task import TableSource as TableSpec
 
-CHUNK = 64
-"""Posts after which rows are written and remembered; a killed run reads at most these again."""
+CHUNK = 512
+CHUNK_S = 60.0
+"""Posts, or seconds, after which rows are written; a killed run reads the pages of at most these posts again, no image."""
+
+CACHE_MB = 16
+
+TURN_S = 5.0
+PATIENCE_S = 6 * 3600.0
+"""Seconds that a run waits for another one that reads the same source."""
 
 Progress = Callable[[int, int], None]
+Say = Callable[[str], None]
 
 
-def _silent(done: int, total: int) -> None:
-    """Show no progress."""
+def _silent(*_: object) -> None:
+    """Show nothing."""
 
 
-@dataclass(frozen=True)
-class Scraped:
-    """What a run took: new posts, new images, images refused, and posts that were known before."""
-
-    posts: int = 0
-    images: int = 0
-    quarantined: int = 0
-    known: int = 0
-
-    def __add__(self, other: "Scraped") -> "Scraped":
-        return Scraped(
-            self.posts + other.posts,
-            self.images + other.images,
-            self.quarantined + other.quarantined,
-            self.known + other.known,
-        )
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """One post with its images, and what was refused of it: name, bytes if any, reason."""
-
-    post: Post
-    images: tuple[tuple[Image, bytes], ...]
-    refused: list[tuple[str, bytes | None, str]] = field(default_factory=list)
-
-
-def scrape(task: Task, catalog: Catalog, *, progress: Progress = _silent) -> Scraped:
+def scrape(
+    task: Task, catalog: Catalog, settings: Settings | None = None, *, progress: Progress = _silent, say: Say = _silent
+) -> Scraped:
     """Read what is new at each source of a task into the catalog; a run that was killed goes on where it stopped.
 
-    An image that can't be taken is put into quarantine with its reason, and the run goes on. ``progress`` gets the posts
-    done and the posts listed so far, of one source after the other.
+    An image that can't be taken is put into quarantine with its reason, a source that fails or is off is told of, and the run
+    goes on.
+    While another run reads a source, this one waits. ``progress`` gets the posts done and the posts listed so far, of one source
+    after the other; ``say`` gets sentences.
 
     Raises:
-        SourceError: a source can't be read; what was read before is kept.
+        SourceError: none of the sources can be read; what was read before is kept.
+        LeaseHeld: another run reads one of them, and didn't end for hours.
+        LeaseLost: this run was taken for dead, and another one reads the source now.
     """
-    found = Scraped()
+    share_heaps()
+    bound_cache(CACHE_MB)
+    settings = settings or Settings.load()
+    runs = []
     for spec in task.sources:
-        source = open_source(spec, alone=len(task.sources) == 1)
         try:
-            found += _scrape(task, catalog, source, progress)
+            source = open_source(spec, catalog.objects, settings, alone=len(task.sources) == 1)
+        except SourceError as error:
+            status: Status = "off" if isinstance(error, SourceOff) else "failed"
+            runs.append(SourceRun(spec.type, status=status, sentence=str(error)))
+            continue
+        try:
+            if isinstance(source, InboxSource):
+                runs.append(_take_in(source, catalog, progress))
+            else:
+                runs.append(scrape_source(source, catalog, progress=progress, say=say))
         finally:
             source.close()
-    return found
+    if all(run.status in ("failed", "off") for run in runs):
+        raise SourceError(" ".join(dict.fromkeys(run.sentence for run in runs)))
+    return Scraped.of(runs)
 
 
-def open_source(spec: SourceSpec, *, alone: bool = True) -> Source:
+def open_source(spec: SourceSpec, objects: Objects, settings: Settings, *, alone: bool = True) -> Source:
     """Return the source that a task names; ``alone`` says that it is the task's only one.
 
+    ``objects`` is the store that what it has to remember lies in, ``settings`` say who runs this.
+
     Raises:
-        SourceError: the source is off until its operator states permission, or has no address.
+        SourceError: the source is off until its operator states permission and a contact, or it has no address.
     """
     if isinstance(spec, ArchDailySpec):
-        if not spec.permission.strip():
-            raise SourceError(
-                f"The source {spec.base_url} is off: its terms forbid scraping without written permission. "
-                "Once you have it, write who gave it and when as the source's 'permission' in the task file."
-            )
-        from perennial.sources.archdaily import ArchDailySource
+        from perennial.sources.archdaily import open_archdaily
 
-        return ArchDailySource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
+        return open_archdaily(spec, objects, settings)
     if isinstance(spec, DemoSpec):
         from perennial.sources.demo import DemoSource
 
         return DemoSource(spec.base_url, images_per_post=spec.images_per_post, overlap_days=spec.overlap_days)
+    if isinstance(spec, CommonsSpec):
+        from perennial.sources.commons import CommonsSource
+
+        return CommonsSource(spec, objects, contact=settings.contact)
+    if isinstance(spec, TableSpec):
+        from perennial.sources.table import TableSource
+
+        return TableSource(spec.path, objects, contact=settings.contact, allow_hosts=spec.allow_hosts)
+    if isinstance(spec, InboxSpec):
+        return InboxSource(spec, objects)
     from perennial.sources.folder import FolderSource
 
     return FolderSource(spec.path, alone=alone)
 
 
-def _scrape(task: Task, catalog: Catalog, source: Source, progress: Progress) -> Scraped:
-    state = State(catalog.objects, task.name, source.key)
-    known = state.load()
-    found = Scraped(known=len(known.posts))
-    for chunk in _chunks(_taken(source, source.posts(known), progress)):
-        found += _write(catalog, source, chunk)
-        state.remember([taken.post for taken in chunk])
-    state.complete()
+def _take_in(source: InboxSource, catalog: Catalog, progress: Progress) -> SourceRun:
+    """Take in what lies in the inbox; what is taken is removed there, so that there is nothing to know from before."""
+    took = source.take_in(catalog, progress)
+    found = SourceRun(
+        source.name,
+        source.key,
+        posts=took.taken + took.amended,
+        images=took.new,
+        quarantined=took.refused,
+        notes=(plain(took.trouble),) if took.trouble else (),
+    )
+    State(catalog.objects, source.key, source.parser).ended({"at": _now(), **asdict(found)})
     return found
 
 
-def _taken(source: Source, posts: Iterator[Post], progress: Progress) -> Iterator[_Taken]:
-    """Read posts beside one another and yield them in their order."""
-    pending: deque[Future[_Taken]] = deque()
-    done = count(1)
-    listed = 0
-    with ThreadPoolExecutor(source.workers, thread_name_prefix="scrape") as pool:
+def scrape_source(source: Source, catalog: Catalog, *, progress: Progress = _silent, say: Say = _silent) -> SourceRun:
+    """Read what is new at one source, once no other run reads it; :func:`scrape` says the rest."""
+    with ExitStack() as stack:
+        held = _turn(stack, catalog.objects, source, say)
+        run = _Run(catalog, source, State(catalog.objects, source.key, source.parser), held)
+        return run(progress)
+
+
+def _turn(stack: ExitStack, objects: Objects, source: Source, say: Say) -> Held:
+    """Take the source's lease, once no other run holds it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
         try:
-            for post in posts:
-                pending.append(pool.submit(_take, source, post))
-                listed += 1
-                while len(pending) > CHUNK or (pending and pending[0].done()):
-                    yield pending.popleft().result()
-                    progress(next(done), listed)
-            while pending:
-                yield pending.popleft().result()
-                progress(next(done), listed)
-        finally:
-            for future in pending:
-                future.cancel()
+            return stack.enter_context(lease(objects, f"sources/{source.key}", wait_s=TURN_S))
+        except LeaseHeld:
+            if time.monotonic() > deadline:
+                raise
+            say(f"another run reads {source.name}; this one goes on when it ends")
 
 
-def _chunks(items: Iterable[_Taken]) -> Iterator[list[_Taken]]:
-    """Group into chunks; where the source fails, what came before it is a chunk of its own."""
-    chunk: list[_Taken] = []
+class _Run:
+    """One run over one source, whose lease is held."""
+
+    def __init__(self, catalog: Catalog, source: Source, state: State, held: Held) -> None:
+        self._catalog, self._source, self._state, self._held = catalog, source, state, held
+        self._counts = Counter(posts=0, images=0, quarantined=0, known=state.count())
+        self._said: Counts = counts(())
+
+    def __call__(self, progress: Progress) -> SourceRun:
+        """Read to the end, or as far as the source lets it, and keep how that went."""
+        status: Status = "done"
+        with workers(self._source) as pool:
+            images = Images(self._source, self._catalog, self._state, pool)
+            reader = Reader(self._source, self._catalog, images, pool, self._state.document().get("failing", {}))
+            sentence = ""
+            try:
+                for chunk in _chunks(reader, self._source.posts(self._state.known()), progress):
+                    self._commit(chunk, images)
+                self._state.complete(reader.failing, reader.oldest_failed)
+                if reader.failure is not None:
+                    status, sentence = "done" if self._counts["posts"] else "failed", str(reader.failure)
+            except Paused as pause:
+                status, sentence = "paused", str(pause)
+            except SourceError as error:
+                status, sentence = "failed", str(error)
+        told = [*getattr(self._source, "said", ()), self._state.filled(self._said, self._source.name)]
+        found = SourceRun(
+            self._source.name,
+            self._source.key,
+            posts=self._counts["posts"],
+            images=self._counts["images"],
+            quarantined=self._counts["quarantined"],
+            known=self._counts["known"],
+            failed=len(reader.failing),
+            status=status,
+            sentence=plain(sentence),
+            notes=tuple(plain(note) for note in told if note),
+        )
+        self._state.ended({"at": _now(), **asdict(found)})
+        return found
+
+    def _commit(self, chunk: Sequence[Taken], images: Images) -> None:
+        """Write a chunk's rows, then remember it: what a kill leaves undone here is done again, with the same outcome."""
+        news = images.news(chunk)
+        rows = [_row(self._source, taken.post, reference, one) for taken in chunk for reference, one in taken.rows()]
+        self._held.check()
+        self._counts["images"] += self._catalog.add_rows(rows) if rows else 0
+        self._state.remember(chunk, news)
+        images.settle(news)
+        give_memory_back()
+        self._counts["posts"] += sum(taken.status != "other" for taken in chunk)
+        statuses = [*(one.status for one in news), *(taken.status for taken in chunk if taken.status != "other")]
+        self._counts["quarantined"] += len(statuses) - statuses.count("taken")
+        self._said = added_up(self._said, counts(taken.post for taken in chunk if taken.status == "taken"))
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _chunks(reader: Reader, posts: Iterator[Post], progress: Progress) -> Iterator[list[Taken]]:
+    """Group into chunks; where the source ends early, what came before it is a chunk of its own."""
+    chunk: list[Taken] = []
+    began = time.monotonic()
     try:
-        for item in items:
-            chunk.append(item)
-            if len(chunk) == CHUNK:
+        for done, taken in enumerate(reader.read(posts), 1):
+            progress(done, reader.listed)
+            chunk += [taken] if taken is not None else []
+            if len(chunk) == CHUNK or (chunk and time.monotonic() - began > CHUNK_S):
                 yield chunk
-                chunk = []
+                chunk, began = [], time.monotonic()
     except SourceError:
         if chunk:
             yield chunk
@@ -147,51 +232,23 @@ def _chunks(items: Iterable[_Taken]) -> Iterator[list[_Taken]]:
         yield chunk
 
 
-def _take(source: Source, post: Post) -> _Taken:
-    """Read one post and its images."""
-    try:
-        whole = source.complete(post)
-    except Gone as error:
-        return _Taken(post, (), [(post.id, None, str(error))])
-    images, refused = [], []
-    for reference in whole.images:
-        data: bytes | None = None
-        try:
-            data = source.read(reference)
-            images.append(_image(source, whole, reference, data))
-        except (ImageRejected, Gone) as error:
-            refused.append((source.address(reference), data, str(error)))
-    return _Taken(whole, tuple(images), refused)
+def _row(source: Source, post: Post, reference: ImageRef, fetched: Fetched) -> Image:
+    """Return the row of an image.
 
-
-def _image(source: Source, post: Post, reference: ImageRef, data: bytes) -> tuple[Image, bytes]:
-    plain = normalise(data)
+    A post dated in the future is dated on the day when it is taken: one of 2099 would make everything learnt so far look old.
+    """
     caption = {"caption": reference.caption} if reference.caption else {}
-    image = Image(
-        id=digest_of_bytes(plain.jpeg),
+    return Image(
+        id=fetched.sha,
         source=source.name,
-        post=f"{source.name}/{post.id}",
-        url=source.address(reference),
-        published=post.published,
+        post=f"{source.name}/{plain_id(post.id)}",
+        url=plain(source.address(reference)),
+        published=min(post.published, datetime.datetime.fromtimestamp(fetched.at, datetime.UTC).date()),
         title=post.title,
         place=post.metadata.get("place", ""),
         kind=reference.kind,
         metadata={**post.metadata, **caption},
-        width=plain.width,
-        height=plain.height,
-        credit=post.metadata.get("photographer", ""),
-    )
-    return image, plain.jpeg
-
-
-def _write(catalog: Catalog, source: Source, chunk: list[_Taken]) -> Scraped:
-    """Write a chunk's rows and refusals."""
-    for taken in chunk:
-        for name, data, reason in taken.refused:
-            quarantine(catalog.objects, source.name, name, data, reason)
-    images = [image for taken in chunk for image in taken.images]
-    return Scraped(
-        posts=len(chunk),
-        images=catalog.add_images(images) if images else 0,
-        quarantined=sum(len(taken.refused) for taken in chunk),
+        licence=reference.licence,
+        credit=reference.credit or post.metadata.get("photographer", ""),
+        **fetched.about,
     )

@@ -20,7 +20,7 @@ def picture(number: int, *, post: str = "") -> tuple[Image, bytes]:
     pixels = f"pixels {number}".encode()
     image = Image(
         id=digest_of_bytes(pixels),
-        source="demo",
+        source=post.partition("/")[0] or "demo",
         post=post or f"demo/{number // 2}",
         url=f"http://demo/{number}.jpg",
         published=DAY + datetime.timedelta(days=number),

@@ -1,9 +1,5 @@
 """The bucket on a MinIO of its own, started for these tests."""
 
-import os
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,33 +13,17 @@ from perennial.catalog.objects import Objects
 from perennial.errors import StoreError, StoreReadOnly, StoreUnavailable
 from perennial.serving.journal import Journal
 from perennial.serving.prediction_ids import PredictionIds
+from tests.minio_server import ROOT, needs_minio, running_minio
 
-MINIO = os.environ.get("PERENNIAL_TEST_MINIO") or shutil.which("minio")
-ROOT = Keys("root", "root-password")
-USERS = {service: Keys(service, f"{service}-password") for service in ("pipeline", "server", "dashboard", "mlflow")}
-needs_minio = pytest.mark.skipif(not MINIO, reason="put minio on PATH, or name it in PERENNIAL_TEST_MINIO")
+USERS = {service: Keys(service, f"{service}-password") for service in ("pipeline", "server", "inbox", "dashboard", "mlflow")}
 As = Callable[[str], Objects]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running MinIO."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = {**os.environ, "MINIO_ROOT_USER": ROOT.access, "MINIO_ROOT_PASSWORD": ROOT.secret, "MINIO_UPDATE": "off"}
-    command = [
-        str(MINIO),
-        "server",
-        str(tmp_path_factory.mktemp("minio")),
-        "--address",
-        place,
-        "--console-address",
-        "127.0.0.1:0",
-    ]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        yield f"http://{place}"
-        process.terminate()
+    with running_minio(tmp_path_factory.mktemp("minio")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -194,17 +174,80 @@ def test_a_store_that_is_no_place_in_a_bucket_is_told(store: str) -> None:
 
 def test_who_writes_where() -> None:
     place = Place.of("http://minio:9000", "s3://perennial/store")
-    writes, deletes = {}, set()
+    writes, deletes = {}, {}
     for service in USERS:
         for statement in policy(place, service)["Statement"]:
             assert not any("*" in action for action in statement["Action"])
             if "s3:PutObject" in statement["Action"]:
                 writes[service] = statement["Resource"]
             if "s3:DeleteObject" in statement["Action"]:
-                deletes.add(service)
+                deletes[service] = [*deletes.get(service, []), *statement["Resource"]]
     assert writes == {
         "pipeline": ["arn:aws:s3:::perennial/store/*"],
         "server": ["arn:aws:s3:::perennial/store/segments/*"],
+        "inbox": [
+            "arn:aws:s3:::perennial/store/catalog/images.lance/*",
+            "arn:aws:s3:::perennial/store/catalog/review.lance/*",
+            "arn:aws:s3:::perennial/store/images/*",
+            "arn:aws:s3:::perennial/store/quarantine/inbox/*",
+            "arn:aws:s3:::perennial/store/leases/table images.json*",
+            "arn:aws:s3:::perennial/store/leases/table review.json*",
+        ],
         "mlflow": ["arn:aws:s3:::perennial/mlflow/*"],
     }
-    assert deletes == {"pipeline", "mlflow"}
+    dropped = "arn:aws:s3:::perennial/store/inbox/*"
+    assert deletes == {
+        "pipeline": ["arn:aws:s3:::perennial/store/*", dropped],
+        "inbox": [
+            "arn:aws:s3:::perennial/store/catalog/images.lance/*",
+            "arn:aws:s3:::perennial/store/catalog/review.lance/*",
+            "arn:aws:s3:::perennial/store/labels/*/mark.json",
+            dropped,
+        ],
+        "mlflow": ["arn:aws:s3:::perennial/mlflow/*"],
+    }
+
+
+@needs_minio
+def test_the_bucket_tells_of_its_inbox_and_what_others_are_told_stays(
+    tmp_path: Path,
+) -> None:
+    from minio import Minio
+    from minio.notificationconfig import NotificationConfig, PrefixFilterRule, QueueConfig
+
+    variables = {
+        f"MINIO_NOTIFY_WEBHOOK_{name}_{target}": value
+        for target in ("INBOX", "OTHER")
+        for name, value in (("ENABLE", "on"), ("ENDPOINT", "http://127.0.0.1:9/"))
+    }
+
+    def told() -> dict[str, tuple[str, str]]:
+        found = client.get_bucket_notification("perennial").queue_config_list
+        return {one.config_id: (one.queue, one.prefix_filter_rule.value) for one in found}
+
+    ours = {"perennial-inbox": ("arn:minio:sqs::INBOX:webhook", "store/inbox/")}
+    theirs = {"theirs": ("arn:minio:sqs::OTHER:webhook", "reports/")}
+    with running_minio(tmp_path, **variables) as address:
+        place = Place.of(address, "s3://perennial/store")
+        said: list[str] = []
+        set_up_bucket(place, ROOT, {}, wait_s=60, say=said.append)
+        assert said[-1] == "store/inbox/: what is written there is told to arn:minio:sqs::INBOX:webhook"
+        client = Minio(address.removeprefix("http://"), ROOT.access, ROOT.secret, secure=False)
+        assert told() == ours
+        other = QueueConfig(
+            queue=theirs["theirs"][0],
+            events=["s3:ObjectCreated:*"],
+            config_id="theirs",
+            prefix_filter_rule=PrefixFilterRule(value="reports/"),
+        )
+        client.set_bucket_notification("perennial", NotificationConfig(queue_config_list=[other]))
+        for _ in range(2):
+            set_up_bucket(place, ROOT, {})
+            assert told() == ours | theirs
+
+
+@needs_minio
+def test_without_the_target_the_bucket_tells_nothing_of_its_inbox(place: Place) -> None:
+    said: list[str] = []
+    set_up_bucket(place, ROOT, {}, say=said.append)
+    assert said[-1] == "store/inbox/: found by listing alone, since MinIO has no webhook target INBOX"

@@ -16,6 +16,11 @@ def test_what_was_put_is_got(objects: Objects) -> None:
     assert objects.exists("a/b.bin")
     objects.delete("a/b.bin")
     objects.delete("a/b.bin")
+    for number in range(5):
+        objects.put(f"many/{number}", b"")
+    objects.delete_all(["many/0", "many/none", "many/3", "many/4"])
+    assert list(objects.keys("many")) == ["many/1", "many/2"]
+    objects.delete_all([])
     assert not objects.exists("a/b.bin")
 
 

@@ -5,10 +5,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
+from perennial.catalog.tables import Layout, Table, key_field
 from perennial.errors import CatalogError
 from tests.catalog.drawn import TASK, picture, run_python, said, start_python
 
@@ -88,6 +90,31 @@ def test_images_are_offered_once_across_compactions(tmp_path: Path) -> None:
         assert catalog.unlabelled(TASK)["id"].to_pylist() == [picture(number)[0].id]
         catalog.append_labels(TASK, [said(number)])
     assert catalog.unlabelled(TASK).num_rows == 0
+
+
+OLD = Layout(pa.schema([key_field("key"), pa.field("a", pa.string())]), indexed=("key",))
+NEW = Layout(pa.schema([key_field("key"), pa.field("b", pa.int32()), pa.field("a", pa.string())]), indexed=("key", "b"))
+
+
+def test_a_table_made_without_a_column_is_read_and_written_with_it(objects: Objects) -> None:
+    Table(objects, "old", OLD).insert(pa.table({"key": ["1"], "a": ["x"]}, schema=OLD.schema))
+    table = Table(objects, "old", NEW)
+    assert table.view().read().to_pylist() == [{"key": "1", "b": None, "a": "x"}]
+    assert table.view().lookup("key", ["1"], ["b"]).to_pylist() == [{"b": None}]
+    assert table.view().read(["b"], row_ids=True).column_names == ["b", "_rowid"]
+    assert table.insert(pa.table({"key": ["1", "2"], "b": [1, 2], "a": ["no", "y"]}, schema=NEW.schema)) == 1
+    rows = table.view().read().sort_by("key").to_pylist()
+    assert rows == [{"key": "1", "b": None, "a": "x"}, {"key": "2", "b": 2, "a": "y"}]
+    assert Table(objects, "old", OLD).view().read(where="key = '2'").to_pylist() == [{"key": "2", "a": "y"}]
+
+
+def test_a_row_that_is_put_stands_in_place_of_its_kind(objects: Objects) -> None:
+    table = Table(objects, "new", NEW)
+    for number in range(20):
+        table.put(pa.table({"key": ["1", str(number)], "b": [number, -1], "a": ["x", "y"]}, schema=NEW.schema).slice(number == 1))
+    rows = {row["key"]: row["b"] for row in table.view().read().to_pylist()}
+    assert rows == {"0": -1} | {"1": 19} | {str(number): -1 for number in range(2, 20)}
+    assert table.view().lookup("key", ["1"], ["b"]).to_pylist() == [{"b": 19}]
 
 
 @pytest.mark.parametrize("part", ["data", "_versions"])

@@ -13,6 +13,7 @@ from tests.cluster.volumes import make_volumes
 
 ORDER = (
     "test_install.py",
+    "test_inbox.py",
     "test_release_traffic.py",
     "test_release_faults.py",
     "test_release_kill.py",

@@ -19,6 +19,7 @@ RIGHTS = [
     ("set-up", k.NAMESPACE, "delete", "secrets/minio-root", False),
     ("mlflow", k.NAMESPACE, "list", "pods", False),
     ("dashboard", k.NAMESPACE, "get", "secrets/store-server", False),
+    ("inbox", k.NAMESPACE, "get", "secrets/store-inbox", False),
 ]
 
 

@@ -13,7 +13,12 @@ from PIL import Image as Picture
 from dashboard import charts, comparison, data, periods, wording
 from dashboard.comparison import ClassRecall, DayScore
 from dashboard.endpoint import Neighbour, Probability
-from perennial.catalog.rows import Batch
+from perennial.catalog.catalog import Catalog
+from perennial.catalog.digests import digest_of_bytes
+from perennial.catalog.objects import Objects
+from perennial.catalog.rows import Batch, Image, LabelEvent
+from perennial.catalog.splits import split_of
+from tests.dashboard.conftest import square
 
 DAYS = st.lists(st.tuples(st.dates(dt.date(2020, 1, 1), dt.date(2027, 1, 1)), st.integers(1, 99)), max_size=40)
 
@@ -149,6 +154,21 @@ def test_a_neighbour_is_named_with_its_link_and_whose_it_is() -> None:
     assert wording.neighbour(linked) == "[A \\[barn\\]](https://example.com/a%20b%29.jpg?x=1)  \n\\*Ann\\*, CC BY 4.0"
     assert wording.likeness((near(), near(similarity=0.1))) == "0.31 to 0.10"
     assert wording.likeness((near(),)) == "0.31"
+
+
+def test_an_example_is_named_with_its_link_and_whose_it_is(tmp_path: Path) -> None:
+    pixels = square((1, 2, 3))
+    about: Any = {"source": "commons", "title": "", "place": "", "kind": "photo", "metadata": {}, "width": 32, "height": 32}
+    day, owned = dt.date(2026, 5, 1), {"url": "https://commons.example/wiki/File:A.jpg", "credit": "Ann", "licence": "CC BY 4.0"}
+    post = next(f"commons/Q{number}" for number in range(99) if split_of(f"commons/Q{number}") == "hold_out")
+    image = Image(id=digest_of_bytes(pixels), post=post, published=day, **about, **owned)
+    catalog = Catalog.open(Objects.open(tmp_path.as_uri()))
+    catalog.add_images([(image, pixels)])
+    catalog.append_labels("shapes", [LabelEvent(image.id, "shapes", "barn", "source", "commons", day)])
+    (found,) = data.examples(catalog, "shapes")
+    assert (found.address, found.credit) == (owned["url"], "Ann, CC BY 4.0")
+    assert wording.example(found) == "[A held-out image of 1 May 2026](https://commons.example/wiki/File:A.jpg)  \nAnn, CC BY 4.0"
+    assert wording.example(data.Example("a", "barn", day)) == "A held-out image of 1 May 2026"
 
 
 def test_a_thumbnail_is_square_and_none_where_the_image_is_gone(installation: Any) -> None:

@@ -29,9 +29,9 @@ def draw(folder: Path, material: str, numbers: range) -> None:
         picture = Image.new("RGB", (120, 96), base)
         pen = ImageDraw.Draw(picture)
         wide, high = (size + rng.randint(0, 3) for size in TILES[material])
-        for row, y in enumerate(range(0, 96, high)):
+        for row, y in enumerate(range(-rng.randint(0, high), 96, high)):
             pen.line([(0, y), (120, y)], fill=joint, width=2)
-            for x in range(row % 2 * wide // 2, 120, wide):
+            for x in range(row % 2 * wide // 2 - rng.randint(0, wide), 120, wide):
                 pen.line([(x, y), (x, y + high)], fill=joint, width=2)
         picture.save(folder / material / f"{number:03}.png")
 

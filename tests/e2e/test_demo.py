@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from perennial.catalog.catalog import Catalog
+from perennial.catalog.objects import Objects
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,6 +45,19 @@ def test_the_story_holds(facts: dict[str, Any]) -> None:
     assert facts["endpoint_answer"]["class"] in {"africa", "asia", "europe"} | {
         entry["class"] for entry in facts["endpoint_answer"]["top"]
     }
+
+
+@pytest.mark.timeout(900)
+def test_four_tasks_learn_from_one_pass_over_the_pictures(facts: dict[str, Any], home: Path) -> None:
+    tasks = {"demo", "demo-kind", "demo-type", "demo-style"}
+    assert facts["tasks"] == len(tasks)
+    assert set(facts["endpoint_answer"]["tasks"]) == tasks
+    assert 0 < facts["embeddings"] <= facts["pictures"] - facts["copies"]
+    assert 0 < facts["copies"] < 0.03 * facts["pictures"]
+    catalog = Catalog.open(Objects.open((home / "demo" / "store").as_uri()))
+    query = "SELECT count(*) AS n, count(DISTINCT image) AS images, count(DISTINCT backbone) AS backbones FROM embeddings"
+    assert catalog.sql(query).to_pylist() == [{"n": facts["embeddings"], "images": facts["embeddings"], "backbones": 1}]
+    assert set(catalog.labelled("demo")["kind"].to_pylist()) == {"exterior", "photo"}
 
 
 @pytest.mark.timeout(900)

@@ -250,8 +250,25 @@ def test_on_a_gpu_an_endpoint_has_the_image_and_the_node_for_it(tmp_path: Path) 
     assert not of_kind(documents, "HTTPRoute")
 
 
+def test_minio_notifies_the_inbox_and_nobody_else_does(documents: list[Document]) -> None:
+    (minio,) = pods(documents)["StatefulSet/minio"][1]["containers"]
+    variables = {entry["name"]: entry for entry in minio["env"]}
+    (service,) = [one for one in of_kind(documents, "Service") if one["metadata"]["name"] == "inbox"]
+    port = service["spec"]["ports"][0]["port"]
+    assert variables["MINIO_NOTIFY_WEBHOOK_ENDPOINT_INBOX"]["value"] == f"http://inbox.perennial:{port}/"
+    token = variables["MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_INBOX"]["valueFrom"]["secretKeyRef"]
+    labels, spec = pods(documents)["Deployment/inbox"]
+    assert {"secretRef": {"name": token["name"]}} in spec["containers"][0]["envFrom"]
+    policies = {one["metadata"]["name"]: one["spec"] for one in of_kind(documents, "NetworkPolicy")}
+    (let_in,) = policies["inbox"]["ingress"]
+    assert [peer["podSelector"]["matchLabels"] for peer in let_in["from"]] == [{"app.kubernetes.io/name": "minio"}]
+    (let_out,) = policies["minio-inbox"]["egress"]
+    assert [selects(peer["podSelector"], labels) for peer in let_out["to"]] == [True]
+    assert let_in["ports"] == let_out["ports"] == [{"port": port, "protocol": "TCP"}]
+
+
 def test_without_minio_and_postgres_nothing_asks_for_them(tmp_path: Path) -> None:
-    documents = overlay(tmp_path, "pipeline-access", "endpoint", "managed-postgres", "own-bucket", "images")
+    documents = overlay(tmp_path, "pipeline-access", "endpoint", "inbox", "managed-postgres", "own-bucket", "images")
     assert not [name for name in pods(documents) if name.startswith("StatefulSet/")]
     policies = [document["spec"] for document in of_kind(documents, "NetworkPolicy")]
     asked = {

@@ -88,6 +88,14 @@ def test_keys_of_a_bucket_of_ones_own_are_not_made_up(api: FakeApi) -> None:
     assert ("perennial", "minio-root") not in api.secrets
 
 
+def test_the_inboxs_keys_to_a_bucket_of_ones_own_may_be_missing_but_not_half(api: FakeApi) -> None:
+    done(api)
+    assert ("perennial", "store-inbox") not in api.secrets
+    api.secrets["perennial", "store-inbox"] = {"AWS_ACCESS_KEY_ID": "inbox"}
+    with pytest.raises(ClusterError, match="Secret perennial/store-inbox lacks AWS_SECRET_ACCESS_KEY"):
+        done(api)
+
+
 def test_a_refused_right_is_named(api: FakeApi) -> None:
     api.denied.add("create")
     with pytest.raises(ClusterError, match=r"POST /api/v1/namespaces/perennial/secrets: .*cannot create.* Apply the manifests"):

@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,20 +55,25 @@ class Web:
 
 
 class CountingSite(DemoSite):
-    """The demo's site, counting what is asked for; addresses in ``gone`` aren't there, and ``broken`` cuts all pictures off."""
+    """The demo's site, counting what is asked for; addresses in ``gone`` aren't there, and ``broken`` cuts all pictures off.
 
-    def __init__(self, **options: Any) -> None:
+    ``delay_s`` is how long it thinks about each answer.
+    """
+
+    def __init__(self, *, delay_s: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
+        self.delay_s = delay_s
         self.asked: Counter[str] = Counter()
         self.gone: set[str] = set()
         self.broken_after: int | None = None
 
     @property
     def pictures_asked(self) -> int:
-        return sum(count for path, count in self.asked.items() if path.startswith("/media/"))
+        return sum(count for path, count in self.asked.copy().items() if path.startswith("/media/"))
 
     def answer(self, path: str, query: str) -> tuple[str, bytes] | None:
         self.asked[path] += 1
+        time.sleep(self.delay_s)
         if self.broken_after is not None and path.startswith("/media/") and self.pictures_asked > self.broken_after:
             raise ConnectionError("the site is down")
         return None if path in self.gone else super().answer(path, query)

@@ -63,7 +63,7 @@ def test_only_what_is_new_is_read_again(flowers: Path, catalog: Catalog) -> None
     put(flowers / "rose/z.png", 210)
     assert scrape(task, catalog) == Scraped(posts=1, images=1, known=5)
     (flowers / "rose/a.png").touch()
-    assert scrape(task, catalog) == Scraped(posts=1, images=0, known=5)
+    assert scrape(task, catalog) == Scraped(posts=1, images=0, known=6)
 
 
 def test_bad_pictures_go_to_quarantine_and_the_run_goes_on(flowers: Path, catalog: Catalog) -> None:

@@ -1,4 +1,4 @@
-"""Names for the demo site's buildings."""
+"""Names for the demo site's buildings, and what it calls the kinds that they are drawn as."""
 
 PLACES = {
     "africa": (
@@ -32,5 +32,22 @@ WORDS = (
     "Meadow",
     "River",
 )
-THINGS = ("House", "Library", "Pavilion", "School", "Museum", "Apartments", "Chapel", "Market", "Station", "Studio", "Tower")
-OFFICES = ("Atelier Nord", "Studio Vela", "Oficina Clara", "Karo Partners", "Tomo and Sons", "Bureau Linden", "Mara Works")
+RESIDENTIAL, CULTURAL, COMMERCIAL = "Residential Architecture", "Cultural Architecture", "Commercial & Offices"
+THINGS = {
+    RESIDENTIAL: ("House", "Cabin", "Studio"),
+    CULTURAL: ("Library", "Pavilion", "School", "Museum", "Chapel", "Market", "Station"),
+    COMMERCIAL: ("Tower", "Offices", "Hotel", "Exchange"),
+}
+STYLES = {
+    "plain": "modern architecture",
+    "brick": "brick expressionism",
+    "timber": "timber framing",
+    "stripes": "international style",
+    "glass": "high-tech architecture",
+    "lattice": "Moorish Revival architecture",
+    "boards": "shingle style architecture",
+}
+"""What the site calls the style of a building, by the texture of its walls."""
+
+PHOTOGRAPHERS = ("Ana Lente", "Ben Okoro", "Chiara Vista", "Dae Lim", "Eva Norr", "Farid Nazari")
+OFFICES = ("Atelier Nord", "Studio Vela", "Oficina Clara", "Karo Partners", "Tomo and Sons", "Büro Linden", "Mara Works")

@@ -6,8 +6,18 @@ import hashlib
 import random
 from dataclasses import dataclass
 
-from perennial.sources.demo_site.places import OFFICES, PLACES, THINGS, WORDS
-from perennial.sources.demo_site.styles import DAY_ONE
+from perennial.sources.demo_site.places import (
+    COMMERCIAL,
+    CULTURAL,
+    OFFICES,
+    PHOTOGRAPHERS,
+    PLACES,
+    RESIDENTIAL,
+    STYLES,
+    THINGS,
+    WORDS,
+)
+from perennial.sources.demo_site.styles import DAY_ONE, Style, building
 
 CATALOGUE_DAYS = 180
 CATALOGUE_POSTS_A_DAY = 5
@@ -15,7 +25,10 @@ POSTS_A_DAY = 85
 WRONG_DAY = DAY_ONE + datetime.timedelta(days=1)
 """The day on which a third of the buildings are listed under another region's place."""
 
-_EPOCH = datetime.date(2020, 1, 1)
+SILENT = 1 / 3
+"""Share of the photographs whose captions don't say whether they show the inside or the outside."""
+
+EPOCH = datetime.date(2020, 1, 1)
 _SHARES = {
     "africa": 0.04,
     "asia": 0.28,
@@ -30,7 +43,11 @@ _SHARES = {
 
 @dataclass(frozen=True)
 class DemoPost:
-    """One published building: ``region`` is how it is drawn, ``place`` is what the site says."""
+    """One published building: ``region`` is how it is drawn, ``place`` is what the site says.
+
+    ``category`` and ``style`` follow from what is drawn; ``silent`` says of each picture whether its caption leaves open what
+    it shows.
+    """
 
     id: int
     day: datetime.date
@@ -40,6 +57,10 @@ class DemoPost:
     title: str
     office: str
     kinds: tuple[str, ...]
+    silent: tuple[bool, ...]
+    category: str
+    style: str
+    photographer: str
 
     @property
     def slug(self) -> str:
@@ -49,7 +70,7 @@ class DemoPost:
     @property
     def published(self) -> str:
         """The time of publication, ISO 8601."""
-        return f"{self.day.isoformat()}T{self.minute // 60:02d}:{self.minute % 60:02d}:00Z"
+        return time_of(self.day, self.minute)
 
 
 def day(number: int) -> datetime.date:
@@ -70,7 +91,7 @@ def posts_of(seed: int, date: datetime.date) -> tuple[DemoPost, ...]:
     count = CATALOGUE_POSTS_A_DAY if date < DAY_ONE else POSTS_A_DAY
     rng = random.Random(f"{seed}/{date.isoformat()}")
     wrong = set(rng.sample(range(count), count // 3)) if date == WRONG_DAY else set()
-    return tuple(reversed([_post(date, index, count, index in wrong, rng) for index in range(count)]))
+    return tuple(reversed([_post(seed, date, index, count, index in wrong, rng) for index in range(count)]))
 
 
 def posts_until(seed: int, today: datetime.date) -> list[DemoPost]:
@@ -79,12 +100,17 @@ def posts_until(seed: int, today: datetime.date) -> list[DemoPost]:
     return [post for offset in days for post in posts_of(seed, first_day() + datetime.timedelta(days=offset))]
 
 
+def traits(seed: int, post_id: int, region: str, date: datetime.date) -> Style:
+    """Return how one building is drawn."""
+    return building(region, date, random.Random(f"{seed}/{post_id}"))
+
+
 def find(seed: int, post_id: int) -> DemoPost | None:
     """Return the post with this id, or None."""
     days = post_id // 1000
     if not 0 < days < 100_000:
         return None
-    return next((post for post in posts_of(seed, _EPOCH + datetime.timedelta(days=days)) if post.id == post_id), None)
+    return next((post for post in posts_of(seed, EPOCH + datetime.timedelta(days=days)) if post.id == post_id), None)
 
 
 def image_id(seed: int, post_id: int, index: int) -> str:
@@ -92,17 +118,37 @@ def image_id(seed: int, post_id: int, index: int) -> str:
     return f"{post_id:08x}{index:02x}{hashlib.sha256(f'{seed}/{post_id}/{index}'.encode()).hexdigest()[:14]}"
 
 
-def _post(date: datetime.date, index: int, count: int, wrong: bool, rng: random.Random) -> DemoPost:
+def _post(seed: int, date: datetime.date, index: int, count: int, wrong: bool, rng: random.Random) -> DemoPost:
     region = rng.choices(list(_SHARES), list(_SHARES.values()))[0]
     shown = rng.choice([name for name in PLACES if name != region]) if wrong else region
-    kinds = rng.choices(("exterior", "interior", "drawing"), (0.66, 0.2, 0.14), k=rng.choice((1, 2)))
+    kinds = ("exterior", *rng.choices(("exterior", "interior", "drawing"), (0.66, 0.2, 0.14), k=rng.choice((1, 2))))
+    number = (date - EPOCH).days * 1000 + index
+    place, word, thing = rng.choice(PLACES[shown]), rng.choice(WORDS), rng.choice(range(11))
+    look, more = traits(seed, number, region, date), random.Random(f"{seed}/{number}/more")
+    category = _category(look)
     return DemoPost(
-        id=(date - _EPOCH).days * 1000 + index,
+        id=number,
         day=date,
         minute=index * 1400 // count,
         region=region,
-        place=rng.choice(PLACES[shown]),
-        title=f"{rng.choice(WORDS)} {rng.choice(THINGS)}",
+        place=place,
+        title=f"{word} {THINGS[category][thing % len(THINGS[category])]}",
         office=rng.choice(OFFICES),
-        kinds=("exterior", *kinds),
+        kinds=kinds,
+        silent=tuple(kind != "drawing" and more.random() < SILENT for kind in kinds),
+        category=category,
+        style=STYLES[look.textures[0]],
+        photographer=more.choice(PHOTOGRAPHERS),
     )
+
+
+def _category(look: Style) -> str:
+    """Tell a building's category by its rows of windows, which every picture of it shows."""
+    if look.rows <= 2:
+        return RESIDENTIAL
+    return CULTURAL if look.rows <= 4 else COMMERCIAL
+
+
+def time_of(date: datetime.date, minute: int) -> str:
+    """Return a time of publication, ISO 8601."""
+    return f"{date.isoformat()}T{minute // 60:02d}:{minute % 60:02d}:00Z"

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import functools
+import hashlib
 import random
 import re
 import socket
@@ -10,16 +11,18 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from perennial.errors import PortInUse
-from perennial.sources.demo_site import pages
+from perennial.sources.demo_site import lists, pages
+from perennial.sources.demo_site.articles import find_article
 from perennial.sources.demo_site.drawing import draw
-from perennial.sources.demo_site.posts import DemoPost, find, image_id, posts_until
-from perennial.sources.demo_site.styles import building
+from perennial.sources.demo_site.posts import DemoPost, find, image_id, posts_until, traits
 
 HOST = "127.0.0.1"
 _POST = re.compile(r"/(\d+)/[^/]+(/[^/]+)?")
+_FRONT = re.compile(r"/|/page/(\d{1,9})")
+_SITEMAP = re.compile(r"/sitemaps/(\d{4}-\d\d)\.xml\.gz")
 _PICTURE = re.compile(r"/media/images/((?:[0-9a-f]{4}/){6})\w+/[^/]+\.jpg")
 
 
@@ -83,16 +86,30 @@ class DemoSite:
         """Return content type and body for an address, or None where there is nothing."""
         if path == "/search/api/v1/us/projects":
             number = parse_qs(query).get("page", ["1"])[0]
-            body = pages.listing(self.posts(), max(1, int(number)), self.url) if number.isdecimal() else ""
+            body = pages.listing(self.posts(), max(1, int(number)), self.seed, self.url) if number.isdecimal() else ""
             return ("application/json", body.encode()) if body else None
-        if path == "/robots.txt":
-            return "text/plain", b"User-agent: *\nAllow: /\n"
         if picture := _PICTURE.fullmatch(path):
             return self._find_picture(picture[1].replace("/", ""))
         if page := _POST.fullmatch(path):
-            post = self._published(int(page[1]))
-            body = (pages.gallery if page[2] else pages.project)(post, self.seed, self.url) if post else ""
-            return ("text/html; charset=utf-8", body.encode()) if post else None
+            return _html(self._page(int(page[1]), gallery=bool(page[2])))
+        return self._list(path)
+
+    def _page(self, number: int, *, gallery: bool) -> str:
+        post, article = self._published(number), find_article(number)
+        if post:
+            return (pages.gallery if gallery else pages.project)(post, self.seed, self.url)
+        return pages.article(article) if article and article.day <= self.today and not gallery else ""
+
+    def _list(self, path: str) -> tuple[str, bytes] | None:
+        if path == "/robots.txt":
+            return "text/plain", lists.robots(self.url).encode()
+        if path == "/sitemap.xml":
+            return "application/x-gzip", lists.sitemap_index(self.posts(), self.url)
+        if month := _SITEMAP.fullmatch(path):
+            found = lists.sitemap(self.posts(), month[1], self.url)
+            return ("application/x-gzip", found) if found else None
+        if page := _FRONT.fullmatch(path):
+            return _html(lists.front_page(self.posts(), max(1, int(page[1] or 1)), self.url))
         return None
 
     def _find_picture(self, name: str) -> tuple[str, bytes] | None:
@@ -108,8 +125,12 @@ class DemoSite:
 
 @functools.lru_cache(maxsize=256)
 def _drawn(seed: int, post: DemoPost, index: int) -> bytes:
-    style = building(post.region, post.day, random.Random(f"{seed}/{post.id}"))
+    style = traits(seed, post.id, post.region, post.day)
     return draw(style, post.kinds[index], random.Random(f"{seed}/{post.id}/{index}"))
+
+
+def _html(body: str) -> tuple[str, bytes] | None:
+    return ("text/html; charset=utf-8", body.encode()) if body else None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -119,9 +140,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
-        found = self.server.site.answer(address.path, address.query)
+        found = self.server.site.answer(unquote(address.path), address.query)
         kind, body = found or ("text/plain", b"Not found")
-        self.send_response(200 if found else 404)
+        tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        status = 404 if not found else 304 if self.headers.get("If-None-Match") == tag else 200
+        body = b"" if status == 304 else body
+        self.send_response(status)
+        self.send_header("ETag", tag)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -1,0 +1,21 @@
+"""HTML of strangers as one line of text."""
+
+from selectolax.lexbor import LexborHTMLParser
+
+from perennial.sources.text import plain as one_line
+
+READ = 20_000
+LIMIT = 300
+
+
+def plain(text: str, limit: int = LIMIT) -> str:
+    """Return HTML as text of one line, without what it hides or runs, and cut after ``limit`` characters."""
+    text = text[:READ].encode("utf-8", "ignore").decode("utf-8")  # JSON may hold halves of characters
+    if "<" in text or "&" in text:
+        page = LexborHTMLParser(text)
+        page.strip_tags(["script", "style"])
+        for node in page.css("[style]"):
+            if "display:none" in (node.attributes.get("style") or "").replace(" ", "").lower():
+                node.decompose()
+        text = page.body.text(separator=" ") if page.body else ""
+    return one_line(text, limit)
