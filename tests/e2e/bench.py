@@ -59,6 +59,11 @@ class Bench:
         """Run the command and read the facts that it prints."""
         return json.loads(self(*arguments, "--json"))
 
+    def promotes(self, task: str) -> None:
+        """Run a task; its model has to be promoted."""
+        ended = self.json("run", task)
+        assert ended["outcome"] == "promoted", ended
+
     def small_backbone(self, task: str) -> None:
         """Exchange the task's pretrained network for a small random one: there is nothing to download it from."""
         path = self.folder / "tasks" / f"{task}.yaml"

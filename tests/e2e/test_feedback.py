@@ -40,7 +40,7 @@ def test_what_people_correct_is_learnt_and_counted(tmp_path: Path) -> None:
     bench.small_backbone("walls")
     task = tmp_path / "tasks" / "walls.yaml"
     task.write_text(f"keep_pictures: true\nrelease: {{watch_s: 1}}\n{task.read_text()}")
-    assert bench.json("run", "walls")["outcome"] == "promoted"
+    bench.promotes("walls")
     token = bench("feedback", "token", "ana").strip()
     server = bench.start(sys.executable, "-m", "perennial", "serve", "walls")
     try:
@@ -58,7 +58,7 @@ def test_what_people_correct_is_learnt_and_counted(tmp_path: Path) -> None:
         assert {row["predicted"] for row in pending} == {answer["class"] for answer in before}
         bench("feedback", "reject", pending[-1]["feedback"], "--reason", "doubtful")
         bench("feedback", "approve", *(row["feedback"][:12] for row in pending[:-1]))
-        assert bench.json("run", "walls")["outcome"] == "promoted"
+        bench.promotes("walls")
         until(lambda: predict(bench, 0)["model_version"] == 2, 30)
         after = [predict(bench, number) for number in range(PICTURES)]
     finally:

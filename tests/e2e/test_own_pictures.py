@@ -15,16 +15,16 @@ def test_more_pictures_and_a_class_more(tmp_path: Path) -> None:
         draw(walls, material, range(120))
     bench("init", "walls", "--from-folder", "walls")
     bench.small_backbone("walls")
-    assert bench.json("run", "walls")["outcome"] == "promoted"
+    bench.promotes("walls")
 
     (walls / "brick" / "broken.jpg").write_bytes(b"\xff\xd8\xff" + b"no picture")
     for material in ("brick", "glass"):
         draw(walls, material, range(120, 180))
-    assert bench.json("run", "walls")["outcome"] == "promoted"
+    bench.promotes("walls")
 
     draw(walls, "stone", range(120))
     bench("init", "walls", "--from-folder", "walls")
-    assert bench.json("run", "walls")["outcome"] == "promoted"
+    bench.promotes("walls")
     assert bench.json("run", "walls")["outcome"] == "nothing new"
 
     assert bench.json("report", "walls")["rejected_files"] == 1
@@ -41,8 +41,8 @@ def test_a_class_found_before_it_is_named_is_learnt_once_it_is(tmp_path: Path) -
     bench("init", "walls", "--from-folder", "walls")
     bench.small_backbone("walls")
     draw(tmp_path / "walls", "stone", range(100))
-    assert bench.json("run", "walls")["outcome"] == "promoted"
+    bench.promotes("walls")
     bench("init", "walls", "--from-folder", "walls")
-    assert bench.json("run", "walls")["outcome"] == "promoted"
+    bench.promotes("walls")
     counted = bench.json("catalog", "sql", "select count(*) as n from labels where cls = 'stone'")
     assert counted == [{"n": 100}]
