@@ -50,6 +50,6 @@ $(READY): pyproject.toml locks/dev.txt locks/uv.txt
 	@echo "Setting up .venv (about 3.5 GB to download the first time)" >&2
 	@$(PYTHON) -m venv .venv >&2
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/uv.txt >&2
-	@$(BIN)/uv pip install -p $(BIN)/python --require-hashes -r locks/dev.txt >&2
+	@$(BIN)/uv pip install -p $(BIN)/python --compile-bytecode --require-hashes -r locks/dev.txt >&2
 	@$(BIN)/uv pip install -q -p $(BIN)/python --no-deps --no-build-isolation -e . >&2
 	@touch $(READY)
