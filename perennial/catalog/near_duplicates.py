@@ -2,8 +2,8 @@
 
 The hash is imagehash's pHash of 256 bits: which of a picture's 16 × 16 lowest frequencies lie above their median. Where at most
 ``DISTANCE`` bits differ, thumbnails of 16 × 16 are compared, since pictures of one pattern or of one studio share a hash: two
-pictures are near-duplicates if half of the places differ by at most ``LEVELS`` (measured: docs/sources.md). The later one is a copy
-of the nearest picture that was there and is itself no copy, so that copies don't hang together in chains.
+pictures are near-duplicates if half of the places differ by at most ``LEVELS`` (measured: docs/sources.md). The later one is a
+copy of the nearest picture that was there and is itself no copy, so that copies don't hang together in chains.
 
 Each hash stands in the table ``hashes`` in 16 pieces of 16 bits, and a picture is compared with those that share a piece: all
 within 15 bits do, and nearly all within ``DISTANCE``.

@@ -17,8 +17,16 @@ class Gone(SourceError):
     """What was asked for isn't there, or too large; asking again won't help."""
 
 
+class NotFound(Gone):
+    """What was asked for isn't there, says the site."""
+
+
 class Skipped(Gone):
     """What is there, but nothing that this source takes, such as an article among buildings; it isn't looked at again."""
+
+
+class Apart(SourceError):
+    """What failed says nothing of the source's other posts, such as a picture on one of many hosts."""
 
 
 class Paused(SourceError):
@@ -143,6 +151,7 @@ class Source(Protocol):
 
         Raises:
             Gone: the image isn't there any more.
+            Apart: the image can't be had for now, which says nothing of others.
             ImageRejected: the image has too many bytes.
             Paused: the source has no more for now.
             SourceError: the source can't be read.

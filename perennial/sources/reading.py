@@ -14,7 +14,7 @@ from perennial.catalog.quarantine import quarantine
 from perennial.errors import SourceError
 from perennial.sources.fetched import Fetched, Taken
 from perennial.sources.once import Images
-from perennial.sources.posts import Gone, Paused, Post, Skipped, Source
+from perennial.sources.posts import Apart, Gone, Paused, Post, Skipped, Source
 from perennial.sources.text import plain, plain_fields
 
 READ_AHEAD = 64
@@ -135,7 +135,7 @@ class Reader:
         if isinstance(result, Taken):
             self._in_a_row = 0
             return result
-        self._in_a_row += 1
+        self._in_a_row += not isinstance(result, Apart)
         if isinstance(result, Paused) or self._in_a_row >= FAILURES_IN_A_ROW:
             raise result
         today = datetime.datetime.now(datetime.UTC).date()

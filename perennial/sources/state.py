@@ -20,6 +20,7 @@ from perennial.sources.fill import Counts, added, alarm
 from perennial.sources.posts import Known, Post
 from perennial.sources.text import plain_id
 
+DAY = datetime.timedelta(days=1)
 GONE_DAYS = 30
 """Days after which what was gone is asked for again, if something still names it."""
 
@@ -69,9 +70,16 @@ class State:
         self._stale: dict[str, list[str]] = {"posts": [], "fetched": []}
 
     def known(self) -> Known:
-        """Return the lookup of what is known."""
-        watermark = self.document().get("watermark")
+        """Return the lookup of what is known.
+
+        After a run that took something and was killed, only posts before the watermark's day count as seen: it may have left
+        others of that very day.
+        """
+        document = self.document()
+        watermark = document.get("watermark")
         day = datetime.date.fromisoformat(watermark) if watermark else None
+        if day and document.get("unfinished"):
+            day -= DAY
         if self.count() == 0:
             return Known(lambda posts: [False] * len(posts), day, empty=True)
         return Known(self._taken, day)
@@ -101,8 +109,9 @@ class State:
     def remember(self, chunk: Sequence[Taken], fetched: Sequence[Fetched]) -> None:
         """Remember posts whose images lie in the catalog; killed in between, a run does the rest again and asks no site."""
         newest = max(taken.post.published for taken in chunk).isoformat()
-        if newest > (self.document().get("newest") or ""):
-            self._change(lambda old: {**old, "newest": max(newest, old.get("newest") or "")})
+        document = self.document()
+        if newest > (document.get("newest") or "") or not document.get("unfinished"):
+            self._change(lambda old: {**old, "newest": max(newest, old.get("newest") or ""), "unfinished": True})
         self._replace(self._fetched, "fetched", [self._image_row(one) for one in fetched])
         self._replace(self._posts, "posts", [self._post_row(taken) for taken in chunk])
         self.journal.strike([one.image for one in fetched])
@@ -111,14 +120,14 @@ class State:
         """Move the watermark to the newest post: the listing was read to its end.
 
         It never lies after today, whatever posts are dated, else those between today and then would be missed; nor after a post
-        that couldn't be read and has another chance: ``failing`` says since when, by the posts' keys.
+        that couldn't be read and has another chance, nor on its day: ``failing`` says since when, by the posts' keys.
         """
-        limits = [day for day in (oldest_failed, datetime.datetime.now(datetime.UTC).date()) if day]
+        limits = [datetime.datetime.now(datetime.UTC).date(), *([oldest_failed - DAY] if oldest_failed else ())]
 
         def change(old: dict[str, Any]) -> dict[str, Any]:
             newest = max(old.get("newest") or "", old.get("watermark") or "")
             moved = {"watermark": min(newest, min(limits).isoformat())} if newest else {}
-            return {**old, **moved, "failing": dict(list(failing.items())[:KEPT_FAILING])}
+            return {**old, **moved, "unfinished": False, "failing": dict(list(failing.items())[:KEPT_FAILING])}
 
         self._change(change)
         if not failing:

@@ -9,7 +9,7 @@ from perennial.catalog.objects import Objects
 from perennial.errors import ImageRejected, SourceError
 from perennial.sources.folder import file_date, file_mark, path_digest, read_file
 from perennial.sources.images import MAX_BYTES
-from perennial.sources.posts import ImageRef, Known, Post, RefusedRef
+from perennial.sources.posts import Apart, Gone, ImageRef, Known, Post, RefusedRef
 from perennial.sources.table_rows import Row, read_rows
 from perennial.sources.web import Fetcher, Manners, contact_or_stop
 
@@ -64,12 +64,17 @@ class TableSource:
         Raises:
             Gone: its site hasn't got it.
             ImageRejected: its row is wrong, or its file is too large or can't be read.
-            SourceError: its site is away.
+            Apart: its site is away, or refuses.
         """
         if isinstance(image, RefusedRef):
             raise ImageRejected(image.reason)
         if _is_url(image.location):
-            return self._fetcher.get(image.location, max_bytes=MAX_BYTES, expect="image")
+            try:
+                return self._fetcher.get(image.location, max_bytes=MAX_BYTES, expect="image")
+            except Gone:
+                raise
+            except SourceError as error:
+                raise Apart(str(error)) from None
         return read_file(self._path.parent / image.location)
 
     def address(self, image: ImageRef) -> str:

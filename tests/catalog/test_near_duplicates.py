@@ -77,9 +77,9 @@ def test_different_pictures_are_no_copies(catalog: Catalog) -> None:
 
 def test_one_pattern_in_other_colours_is_no_copy(catalog: Catalog) -> None:
     red, green, blue = scene(0).split()
-    turned = Picture.merge("RGB", (green, blue, red)), Picture.merge("RGB", (blue, red, green))
-    catalog.add_images([row(jpeg(scene(0).point(lambda level: level // 2)), "demo/1")])
-    catalog.add_images([row(jpeg(scene(0)), "demo/2"), *(row(jpeg(other), f"demo/{number}") for number, other in enumerate(turned, 3))])
+    darker = scene(0).point(lambda level: level // 2)
+    coloured = [scene(0), darker, Picture.merge("RGB", (green, blue, red)), Picture.merge("RGB", (blue, red, green))]
+    catalog.add_images([row(jpeg(picture), f"demo/{number}") for number, picture in enumerate(coloured)])
     assert copies(catalog) == {}
 
 

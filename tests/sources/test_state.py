@@ -8,6 +8,7 @@ import pytest
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.sources import state as states
+from perennial.sources.fetched import Taken
 from perennial.sources.posts import Gone, Known, Post, source_key
 from perennial.sources.scrape import CHUNK, scrape_source
 from perennial.sources.state import State
@@ -48,6 +49,17 @@ def test_the_watermark_never_lies_after_today(catalog: Catalog) -> None:
     assert State(catalog.objects, shelf.key).known().watermark == TODAY
     dates = dict(zip(catalog.images()["post"].to_pylist(), catalog.images()["published"].to_pylist(), strict=True))
     assert dates == {"shelf/old": DAY, "shelf/future": TODAY}
+
+
+def test_a_run_that_was_cut_off_leaves_the_day_of_the_watermark_open(catalog: Catalog) -> None:
+    shelf = Shelf([post("1", "a"), post("2", "b")])
+    scrape_source(shelf, catalog)
+    state = State(catalog.objects, shelf.key)
+    assert state.known().watermark == DAY
+    state.remember([Taken(post("3"), "taken")], [])
+    assert state.known().watermark == DAY - datetime.timedelta(days=1)
+    state.complete({}, None)
+    assert state.known().watermark == DAY
 
 
 def test_what_was_gone_is_asked_for_again_after_some_days_and_what_was_refused_never(

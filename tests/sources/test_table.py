@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ import pytest
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.quarantine import quarantined
 from perennial.errors import SourceError
+from perennial.processes import free_port
 from perennial.sources.label import label
 from perennial.sources.scrape import Scraped, scrape
 from perennial.sources.table import table_name
 from perennial.sources.table_rows import read_rows
+from perennial.sources.web import fetcher
+from perennial.sources.web.limits import USUAL
 from perennial.task import TableSource, Task
 from tests.sources.conftest import Web
 from tests.sources.test_folder import put
@@ -177,6 +181,22 @@ def test_pictures_on_the_web(web: Web, tmp_path: Path, catalog: Catalog, monkeyp
     assert scrape(table_task(path, host), catalog) == Scraped(posts=2, images=1, quarantined=1)
     assert scrape(table_task(path, host), catalog) == Scraped(known=2)
     assert web.asked["/a.png"] == 1
+
+
+def test_a_host_that_is_away_leaves_the_others_pictures(
+    web: Web, tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERENNIAL_CONTACT", "ops@example.org")
+    monkeypatch.setattr(fetcher, "USUAL", replace(USUAL, retry_s=0.01))
+    web.pages["/a.png"] = (200, {"Content-Type": "image/png"}, encoded(picture()))
+    away = f"127.0.0.1:{free_port()}"
+    rows = [{"image": f"http://{away}/{number}.png", "label": "rose"} for number in range(8)]
+    path = write(tmp_path / "t.csv", [*rows, {"image": f"{web.url}/a.png", "label": "rose"}])
+    task = table_task(path, away, web.url.removeprefix("http://"))
+    found = scrape(task, catalog)
+    assert (found.posts, found.images, found.quarantined) == (1, 1, 0)
+    assert [(run.status, run.failed) for run in found.sources] == [("done", 8)]
+    assert away in found.sources[0].sentence
 
 
 def test_hosts_inside_the_network_have_to_be_named(

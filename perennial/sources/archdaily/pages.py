@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from perennial.errors import SourceError
 from perennial.sources.archdaily.listing import Reshaped, parse_front_page, parse_listing
-from perennial.sources.posts import Gone, Known, Post
+from perennial.sources.posts import Gone, Known, NotFound, Post
 from perennial.sources.web import Fetcher
 
 
@@ -48,10 +48,10 @@ class Pages:
         url = self._address(number)
         try:
             return self._read(url)
-        except Gone:
+        except NotFound:
             return ()
-        except Reshaped as error:
-            raise SourceError(f"{url} isn't the listing that was expected: {error}. {self._advice}") from None
+        except (Gone, Reshaped) as error:
+            raise SourceError(f"{url} isn't the listing that was expected: {str(error).rstrip('.')}. {self._advice}") from None
 
     def _fall_back(self, url: str, why: str) -> None:
         """Read the front page from now on."""

@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from perennial.errors import SourceError
 from perennial.sources.archdaily.gallery import parse_gallery
 from perennial.sources.archdaily.older import older_posts
 from perennial.sources.archdaily.pages import Pages
@@ -13,7 +14,7 @@ from perennial.sources.archdaily.text import UNDATED, same_site
 from perennial.sources.archdaily.walk import new_posts
 from perennial.sources.archdaily.watch import Watch
 from perennial.sources.images import MAX_BYTES
-from perennial.sources.posts import Gone, ImageRef, Known, Post, Skipped, source_key
+from perennial.sources.posts import Gone, ImageRef, Known, NotFound, Post, Skipped, source_key
 from perennial.sources.probe import Finding
 from perennial.sources.web import Fetcher
 
@@ -84,9 +85,10 @@ class ArchDailySource:
         Raises:
             Skipped: it is no project.
             Gone: the page isn't there any more, or doesn't say when it was published.
-            SourceError: the site is away, or its pages lack what they should say in many posts in a row.
+            SourceError: the site is away, may not be asked for the page, or its pages lack what they should say in many posts in
+                a row.
         """
-        page = parse_project(self.fetch.get(post.url, expect="html"), post.url)
+        page = parse_project(self._page(post.url), post.url)
         if page.type and page.type != PROJECT:
             raise Skipped(f"{post.url} is of the type '{page.type}', no project.")
         listed = bool(post.metadata)
@@ -135,14 +137,28 @@ class ArchDailySource:
         if not page.gallery or not same_site(page.gallery, self.base):
             return ()
         try:
-            return parse_gallery(self.fetch.get(page.gallery, expect="html"), page.gallery)
-        except Gone:
+            return parse_gallery(self._page(page.gallery), page.gallery)
+        except NotFound:
             return ()
+
+    def _page(self, url: str) -> bytes:
+        """Return a page; one that is there and may not be fetched, or is no page, is a failure, since it may be so with all."""
+        try:
+            return self.fetch.get(url, expect="html")
+        except NotFound:
+            raise
+        except Gone as error:
+            raise SourceError(str(error)) from None
 
 
 def _metadata(post: Post, page: Project) -> dict[str, str]:
-    """Put together what the listing and the page say: the page, but for a place that the listing gives with its city."""
+    """Put together what the listing and the page say: the page, but for a place that the listing gives with its city.
+
+    A place of several parts ends with the country on this site, never with a state.
+    """
     found = {**post.metadata, **page.metadata}
     if "," in post.metadata.get("place", ""):
         found["place"] = post.metadata["place"]
+    if "," in found.get("place", ""):
+        found["country"] = found["place"].rpartition(",")[2].strip()
     return found

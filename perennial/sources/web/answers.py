@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from perennial.sources.posts import Gone
+from perennial.sources.posts import NotFound
 from perennial.sources.web.trouble import Passing
 from perennial.sources.web.urls import place_of, shown
 
@@ -34,7 +34,7 @@ def check_found(answer: Answer) -> None:
 
     Raises:
         Passing: the host refuses; it isn't asked again at once.
-        Gone: the page isn't there.
+        NotFound: the page isn't there.
     """
     if answer.status in REFUSED:
         raise Passing(
@@ -43,7 +43,7 @@ def check_found(answer: Answer) -> None:
             place=place_of(answer.url),
         )
     if answer.status not in (200, 304):
-        raise Gone(f"{shown(answer.url)} answers {answer.status}. It isn't there any more.")
+        raise NotFound(f"{shown(answer.url)} answers {answer.status}. It isn't there any more.")
 
 
 def wished_wait(headers: httpx.Headers, now: float) -> float | None:

@@ -10,6 +10,8 @@ import pytest
 
 from perennial.catalog.objects import Objects
 from perennial.errors import SourceError, TaskError
+from perennial.rules.base import Reading
+from perennial.rules.country import CountryRule
 from perennial.settings import Settings
 from perennial.sources.archdaily import ArchDailySource, open_archdaily
 from perennial.sources.archdaily.watch import PATIENCE
@@ -137,6 +139,7 @@ def test_page_and_gallery_complete_a_post(site: Site, source: ArchDailySource) -
     assert {image.kind for image in post.images} == {"exterior"}
     assert post.metadata == {
         "place": "Porto, Portugal",
+        "country": "Portugal",
         "year": "2024",
         "office": "Atelier Sul",
         "photographer": "Ana Lente",
@@ -193,6 +196,26 @@ def test_pages_that_are_gone_and_galleries_that_are(site: Site, source: ArchDail
     del site.web.pages[f"/9/{SLUG}"]
     with pytest.raises(Gone, match="answers 404"):
         one(source)
+
+
+def test_pages_that_robots_txt_forbids_are_a_failure_and_not_empty(site: Site, source: ArchDailySource) -> None:
+    site.listing(1, site.entry(9))
+    site.post(9)
+    site.put("/robots.txt", f"User-agent: *\nDisallow: /9/{SLUG}/photo\nDisallow: {LISTING}2\n".encode())
+    posts = source.posts(Known.nothing())
+    with pytest.raises(SourceError, match=r"photo may not be fetched: the robots\.txt") as found:
+        source.complete(next(posts))
+    assert not isinstance(found.value, Gone)
+    with pytest.raises(SourceError, match=r"page=2 isn't the listing that was expected: .*robots\.txt"):
+        next(posts)
+
+
+def test_what_ends_a_place_is_the_country(site: Site, source: ArchDailySource) -> None:
+    site.listing(1, site.entry(9, location="Tbilisi, Georgia"))
+    site.post(9)
+    found = one(source).metadata
+    assert (found["place"], found["country"]) == ("Tbilisi, Georgia", "Georgia")
+    assert CountryRule(rule="country").read(found) == Reading("europe")
 
 
 def test_articles_are_skipped(site: Site, source: ArchDailySource) -> None:
