@@ -48,10 +48,12 @@ class HeldEndpoint:
     def advance(self, release: str, rules: ReleaseSpec, progress: Progress, until: State = State.STABLE) -> str | None:
         """Bring a release to a state; return None, or why it was rolled back."""
         record = self.book.read()
-        shared = set(self.served(record.stable)) & set(self.served(release))
+        before, after = self.served(record.stable), self.served(release)
+        shared = sorted(set(before) & set(after))
+        compared = [task for task in shared if before[task] != after[task]] if before != after else shared
 
         def samples() -> dict[str, list[bytes]]:
-            return {task: recent_images(self.catalog, task) for task in sorted(shared)}
+            return {task: recent_images(self.catalog, task) for task in compared}
 
         rollout = Rollout(self.book, self.world, release, rules, samples)
         if release in (record.canary, record.stable):  # a killed run may have written this down and not done it

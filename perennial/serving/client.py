@@ -1,5 +1,6 @@
 """Asking an endpoint, over plain HTTP."""
 
+import functools
 import time
 from typing import Any
 
@@ -74,7 +75,7 @@ def explain(
 def report(url: str, *, timeout_s: float = 5.0) -> dict[str, Any] | None:
     """Return what the endpoint at ``url`` serves, by ``GET /v1/endpoint``; None where nothing answers."""
     try:
-        response = httpx.get(f"{url}/v1/endpoint", timeout=timeout_s)
+        response = _http().get(f"{url}/v1/endpoint", timeout=timeout_s)
         facts = response.raise_for_status().json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return None
@@ -104,7 +105,7 @@ def _asked(
     path = f"{url}/v1/{f'models/{task}' if task else 'endpoint'}:{verb}"
     while True:
         try:
-            response = httpx.post(path, content=picture, params=options, headers=headers, timeout=timeout_s)
+            response = _http().post(path, content=picture, params=options, headers=headers, timeout=timeout_s)
         except (httpx.HTTPError, httpx.InvalidURL):
             raise EndpointError(f"No endpoint answers at {url}. Start one with 'perennial serve {task or 'TASK'}'.") from None
         again = response.headers.get("retry-after", "") if response.status_code == 503 else ""
@@ -117,6 +118,12 @@ def _asked(
         raise EndpointError(_sentence(response))
     answer: dict[str, Any] = response.json()["predictions"][0]
     return answer
+
+
+@functools.cache
+def _http() -> httpx.Client:
+    """Return this process's client, since making one takes longer than asking; servers come and go, so no connection is kept."""
+    return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def _headers(release: str | None, *, noted: bool = True) -> dict[str, str]:
