@@ -21,6 +21,10 @@ class NotFound(Gone):
     """What was asked for isn't there, says the site."""
 
 
+class Forbidden(Gone):
+    """What its host's robots.txt forbids to fetch."""
+
+
 class Skipped(Gone):
     """What is there, but nothing that this source takes, such as an article among buildings; it isn't looked at again."""
 

@@ -1,6 +1,5 @@
 """Text from the web, made fit for the catalog: no control characters, and of bounded length."""
 
-import re
 import unicodedata
 from collections.abc import Mapping
 
@@ -8,7 +7,6 @@ from perennial.catalog.digests import digest_of
 
 MOST_CHARACTERS = 2_000
 MOST_FIELDS = 100
-_SPACE = re.compile(r"\s+")
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\ufeff")
 """What turns the direction of the text around it; joiners, which some scripts need, stay."""
 
@@ -19,7 +17,8 @@ def plain(text: str, most: int = MOST_CHARACTERS) -> str:
     Markup stays as it is: whoever shows it escapes it.
     """
     near = text[: 4 * most]
-    kept = "".join(sign for sign in _SPACE.sub(" ", near) if sign.isprintable() or _harmless(sign)).strip()
+    shown = "".join(sign for sign in near if sign.isspace() or sign.isprintable() or _harmless(sign))
+    kept = " ".join(shown.split())
     return kept if len(kept) <= most else kept[: most - 1] + "…"
 
 

@@ -14,7 +14,7 @@ from perennial.sources.archdaily.text import UNDATED, same_site
 from perennial.sources.archdaily.walk import new_posts
 from perennial.sources.archdaily.watch import Watch
 from perennial.sources.images import MAX_BYTES
-from perennial.sources.posts import Gone, ImageRef, Known, NotFound, Post, Skipped, source_key
+from perennial.sources.posts import Forbidden, Gone, ImageRef, Known, Post, Skipped, source_key
 from perennial.sources.probe import Finding
 from perennial.sources.web import Fetcher
 
@@ -138,16 +138,14 @@ class ArchDailySource:
             return ()
         try:
             return parse_gallery(self._page(page.gallery), page.gallery)
-        except NotFound:
+        except Gone:
             return ()
 
     def _page(self, url: str) -> bytes:
-        """Return a page; one that is there and may not be fetched, or is no page, is a failure, since it may be so with all."""
+        """Return a page; one that may not be fetched is a failure, since it will be so with all."""
         try:
             return self.fetch.get(url, expect="html")
-        except NotFound:
-            raise
-        except Gone as error:
+        except Forbidden as error:
             raise SourceError(str(error)) from None
 
 

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from urllib.parse import urljoin, urlsplit
 
-from selectolax.lexbor import LexborHTMLParser
+from perennial.sources.markup import READ, text_of
 
 MAX_TEXT = 300
 """Characters that a title, a name or a place may have; longer ones are cut."""
@@ -14,7 +14,6 @@ MAX_CAPTION = 1000
 UNDATED = datetime.date.min
 """The date of a post that doesn't say when it was published, until its page does."""
 
-_READ = 20_000  # characters of one value that are looked at: what isn't text in these isn't text
 _FIRST_YEAR = 1990
 _POST_PATH = re.compile(r"/([0-9]{1,15})/[^/]+/?")
 _NOWHERE = {"n/a", "none", "null", "unknown"}
@@ -24,13 +23,7 @@ def plain(value: object, limit: int = MAX_TEXT) -> str:
     """Return a value's text without markup, control characters and line breaks; "" for what is neither text nor number."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    text = str(value)[:_READ].encode("utf-8", "ignore").decode("utf-8")  # JSON may hold halves of characters
-    if "<" in text or "&" in text:
-        parser = LexborHTMLParser(text)
-        parser.strip_tags(["script", "style"])
-        text = parser.text(separator=" ") if parser.root else ""
-    text = " ".join(unicodedata.normalize("NFC", "".join(map(_shown, text))).split())
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    return text_of(unicodedata.normalize("NFC", str(value)[:READ]), limit)
 
 
 def names(value: object) -> str:
@@ -97,12 +90,3 @@ def same_site(url: str, base: str) -> bool:
 
 def _host(name: str | None) -> str:
     return (name or "").removeprefix("www.")
-
-
-def _shown(character: str) -> str:
-    """Return a character, a blank for a control character, nothing for what turns the line round or isn't assigned."""
-    kind = unicodedata.category(character)
-    if kind in ("Cc", "Zl", "Zp"):
-        return " "
-    turning = "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
-    return "" if turning or kind in ("Co", "Cn") else character

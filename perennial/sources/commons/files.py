@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from perennial.errors import ImageRejected, SourceError
 from perennial.sources.commons.licences import terms
-from perennial.sources.commons.plain import plain
+from perennial.sources.markup import text_of
 from perennial.sources.posts import Paused
 
 TITLES = 50
@@ -121,9 +121,9 @@ def _ask(get: Callable[[str], bytes], url: str, wait: Callable[[float], None]) -
         error = document.get("error")
         if not isinstance(error, dict):
             return document
-        told = plain(str(error.get("info", "")))
+        told = text_of(str(error.get("info", "")))
         if error.get("code") not in _BUSY:
-            raise SourceError(f"Commons refuses what it was asked ({plain(str(error.get('code', '')))}: {told}).")
+            raise SourceError(f"Commons refuses what it was asked ({text_of(str(error.get('code', '')))}: {told}).")
         if attempt < PATIENCE - 1:
             wait(min(30.0, max(float(MAX_LAG_S), _seconds(error.get("lag")))))
     raise Paused(f"Commons asks to wait ({told}). The next run goes on from here.")
@@ -135,7 +135,7 @@ def _json(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        begins = plain(data[:200].decode("utf-8", "replace"))
+        begins = text_of(data[:200].decode("utf-8", "replace"))
         raise SourceError(f"Commons' answer isn't a JSON object; it begins with '{begins}'. Open api_url in a browser to see it.")
     return document
 
@@ -168,14 +168,14 @@ def _described(title: str, address: str, page: dict[str, Any], info: dict[str, A
         raise ImageRejected(f"The file {gone}, so it isn't taken.")
     mime = str(info.get("mime", ""))
     if mime not in _TAKEN:
-        raise ImageRejected(f"The file is {plain(mime) or 'of an unknown kind'}, which is no photograph.")
+        raise ImageRejected(f"The file is {text_of(mime) or 'of an unknown kind'}, which is no photograph.")
     said = _said(info.get("extmetadata"))
     licence, credit = terms(said)
     location = info.get("thumburl") or (info.get("url") if mime in ("image/jpeg", "image/png") else None)
     uploaded = _day(info.get("timestamp"))
     if not isinstance(location, str) or uploaded is None:
         raise ImageRejected("Commons gives no thumbnail or no date for it.")
-    caption = plain(said.get("ImageDescription", ""))
+    caption = text_of(said.get("ImageDescription", ""))
     return File(title, address, location, str(info.get("sha1", "")), uploaded, mime, licence, credit, caption)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from perennial.errors import SourceError
-from perennial.sources.commons.plain import plain
+from perennial.sources.markup import text_of
 
 _LISTING = """SELECT ?item (GROUP_CONCAT(DISTINCT STR(?image); SEPARATOR=" ") AS ?images) WHERE {{
   ?country wdt:P297 "{country}" .
@@ -128,7 +128,7 @@ def _rows(data: bytes) -> Iterator[dict[str, str]]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         if b"TimeoutException" in data:
             raise SourceError("The Wikidata query service gave a query up after its 60 s. A later run asks again.") from None
-        begins = plain(data[:200].decode("utf-8", "replace"))
+        begins = text_of(data[:200].decode("utf-8", "replace"))
         raise SourceError(
             f"The Wikidata query service's answer isn't SPARQL results in JSON; it begins with '{begins}'. "
             "Open query_url in a browser to see what is there."
@@ -142,7 +142,7 @@ def _value(cell: Any) -> str:
 
 def _name(text: str) -> str:
     """Return a label; nothing where the service gave the number or an address for want of one."""
-    name = plain(text)
+    name = text_of(text)
     return "" if _UNNAMED.fullmatch(name) or name.startswith(("http://", "https://")) else name
 
 

@@ -10,7 +10,7 @@ from typing import Self
 import httpx
 
 from perennial.catalog.objects import Objects
-from perennial.sources.posts import Gone
+from perennial.sources.posts import Forbidden, Gone
 from perennial.sources.web import bodies
 from perennial.sources.web.addresses import Resolve, resolve
 from perennial.sources.web.answers import Answer, check_found
@@ -163,12 +163,12 @@ class Fetcher:
         """Do nothing where the host's robots.txt allows the address.
 
         Raises:
-            Gone: it doesn't.
+            Forbidden: it doesn't.
             LeftAlone: it can't be had.
         """
         rules = self._robots[host].rules(lambda: self._again(host, lambda: robots_txt(url, self._send)))
         if not rules.allow(str(url)):
-            raise Gone(f"{shown(url)} may not be fetched: the robots.txt of {host.name} says so.")
+            raise Forbidden(f"{shown(url)} may not be fetched: the robots.txt of {host.name} says so.")
 
     def _send(self, url: httpx.URL, want: Want) -> Answer:
         return self._sender.send(self._host(url), url, want)

@@ -82,7 +82,7 @@ def test_a_picture_whose_address_has_no_id_is_named_by_it() -> None:
     ("caption", "kept"),
     [
         ("<script>alert(1)</script>Exterior <b>view</b>", "Exterior view"),
-        ("Exterior\x00\x1b[31m\r\nview", "Exterior [31m view"),
+        ("Exterior\x00\x1b[31m\r\nview", "Exterior[31m view"),
         ("Exterior " + "x" * 1_000_000, "Exterior " + "x" * 990 + "…"),
         ("\ud800Exterior", "Exterior"),
     ],

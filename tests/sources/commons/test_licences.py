@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from perennial.errors import ImageRejected
 from perennial.sources.commons.licences import terms
-from perennial.sources.commons.plain import LIMIT, plain
+from perennial.sources.markup import LIMIT, text_of
 
 FREE = [
     ("CC0", "cc0"),
@@ -76,11 +76,11 @@ def test_who_is_credited() -> None:
     ],
 )
 def test_html_becomes_text(html: str, text: str) -> None:
-    assert plain(html) == text
+    assert text_of(html) == text
 
 
 @given(st.text(max_size=400))
 def test_text_is_one_bounded_printable_line(text: str) -> None:
-    found = plain(f"<p>{text}</p>")
+    found = text_of(f"<p>{text}</p>")
     assert len(found) <= LIMIT
     assert found == " ".join(found.split())
