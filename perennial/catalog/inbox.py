@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from perennial.catalog.objects import Objects
-
 FOLDER = "inbox"
 
 
@@ -57,18 +55,3 @@ class Inbox(Protocol):
     def remove(self, content: Content) -> None:
         """Remove what was read and what it had replaced; what was written over it since stays."""
         ...
-
-
-def open_inbox(objects: Objects) -> Inbox:
-    """Return the inbox of a store.
-
-    Raises:
-        StoreReadOnly: the folder isn't there and can't be made.
-    """
-    if objects.is_local:
-        from perennial.catalog.inbox_folder import FolderInbox
-
-        return FolderInbox(objects.url)
-    from perennial.catalog.inbox_bucket import BucketInbox
-
-    return BucketInbox(objects.url)

@@ -1,45 +1,42 @@
 """One page of each kind of a site in ArchDaily's shape, and what the parsers find there: three pages and a picture, as a rule."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from perennial.errors import SourceError
 from perennial.sources.archdaily.gallery import parse_gallery
 from perennial.sources.archdaily.listing import Reshaped, parse_front_page, parse_listing
 from perennial.sources.archdaily.project import PROJECT, Project, parse_project
 from perennial.sources.archdaily.text import UNDATED
-from perennial.sources.posts import Gone, ImageRef, Post
+from perennial.sources.posts import Gone, ImageRef, Post, Source
 from perennial.sources.probe import Finding, image_findings, seen
-
-if TYPE_CHECKING:
-    from perennial.sources.archdaily.source import ArchDailySource
+from perennial.sources.web import Fetcher
 
 MOST_PAGES = 5  # on a front page, articles may come first
 LISTED = ("place", "year", "office", "photographer", "categories", "tags")
 TOLD = ("place", "year", "office", "category", "photographer")
 
 
-def probe(source: "ArchDailySource") -> list[Finding]:
-    """Return what a listing page, the first project on it, its gallery and its first picture say.
+def probe(source: Source, base: str, fetch: Fetcher) -> list[Finding]:
+    """Return what a listing page of the site at ``base``, the first project on it, its gallery and its first picture say.
 
     Raises:
         SourceError: the site is away or refuses.
     """
-    posts, found = _listed(source)
+    posts, found = _listed(base, fetch)
     for post in posts[:MOST_PAGES]:
-        page = _page(source, post)
+        page = _page(fetch, post)
         if page.type == PROJECT or not page.type:
-            return [*found, *_told(page), *_shown(source, page)]
+            return [*found, *_told(page), *_shown(source, fetch, page)]
     return [*found, Finding("project page", "type", essential=True)]
 
 
-def _listed(source: "ArchDailySource") -> tuple[tuple[Post, ...], list[Finding]]:
-    url = f"{source.base}/search/api/v1/us/projects?page=1"
+def _listed(base: str, fetch: Fetcher) -> tuple[tuple[Post, ...], list[Finding]]:
+    url = f"{base}/search/api/v1/us/projects?page=1"
     try:
-        listing = parse_listing(source.fetch.get(url), source.base)
+        listing = parse_listing(fetch.get(url), base)
     except (Gone, Reshaped) as error:
         missing = Finding("listing JSON", "results", str(error), 0, essential=True)
-        posts = parse_front_page(source.fetch.get(f"{source.base}/", expect="html"), source.base).posts
+        posts = parse_front_page(fetch.get(f"{base}/", expect="html"), base).posts
         return posts, [missing, seen("front page", "posts", [post.url for post in posts], essential=True)]
     posts, entries = listing.posts, len(listing.posts) + listing.unreadable
     fields = {
@@ -55,9 +52,9 @@ def _listed(source: "ArchDailySource") -> tuple[tuple[Post, ...], list[Finding]]
     ]
 
 
-def _page(source: "ArchDailySource", post: Post) -> Project:
+def _page(fetch: Fetcher, post: Post) -> Project:
     try:
-        return parse_project(source.fetch.get(post.url, expect="html"), post.url)
+        return parse_project(fetch.get(post.url, expect="html"), post.url)
     except Gone:
         return Project(type="gone")
 
@@ -75,11 +72,11 @@ def _told(page: Project) -> list[Finding]:
     return [seen("project page", name, [value], essential=name in essential) for name, value in facts.items()]
 
 
-def _shown(source: "ArchDailySource", page: Project) -> list[Finding]:
+def _shown(source: Source, fetch: Fetcher, page: Project) -> list[Finding]:
     images: tuple[ImageRef, ...] = ()
     if page.gallery:
         try:
-            images = parse_gallery(source.fetch.get(page.gallery, expect="html"), page.gallery)
+            images = parse_gallery(fetch.get(page.gallery, expect="html"), page.gallery)
         except SourceError as error:
             return [Finding("gallery", "pictures", str(error), 0, essential=True)]
     return [

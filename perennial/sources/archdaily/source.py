@@ -126,7 +126,7 @@ class ArchDailySource:
         Raises:
             SourceError: the site is away or refuses.
         """
-        return probe(self)
+        return probe(self, self.base, self.fetch)
 
     def close(self) -> None:
         """Close the connections."""

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from perennial.catalog.catalog import Catalog
-from perennial.catalog.inbox import FOLDER, open_inbox
+from perennial.catalog.inbox import FOLDER
+from perennial.catalog.inboxes import open_inbox
 from perennial.catalog.objects import Objects
 from perennial.errors import ImageRejected
 from perennial.sources.images import MAX_BYTES

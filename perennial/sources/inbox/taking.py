@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from perennial.catalog.catalog import Catalog
-from perennial.catalog.inbox import FOLDER, Content, Drop, open_inbox
+from perennial.catalog.inbox import FOLDER, Content, Drop
+from perennial.catalog.inboxes import open_inbox
 from perennial.catalog.rows import Image
 from perennial.errors import ImageRejected, SourceError
 from perennial.sources.images import MAX_BYTES
