@@ -83,35 +83,15 @@ run "old_versions_go" {
   }
 }
 
-run "refuses_a_wrong_name" {
+run "refuses_a_wrong_name_the_folder_of_mlflow_and_old_versions_for_ever" {
   command = plan
   module {
     source = "./modules/bucket"
   }
   variables {
-    name = "Perennial_Bucket"
-  }
-  expect_failures = [var.name]
-}
-
-run "refuses_the_folder_of_mlflow" {
-  command = plan
-  module {
-    source = "./modules/bucket"
-  }
-  variables {
-    store_prefix = "mlflow/store"
-  }
-  expect_failures = [var.store_prefix]
-}
-
-run "refuses_to_keep_old_versions_for_ever" {
-  command = plan
-  module {
-    source = "./modules/bucket"
-  }
-  variables {
+    name              = "Perennial_Bucket"
+    store_prefix      = "mlflow/store"
     old_versions_days = 3650
   }
-  expect_failures = [var.old_versions_days]
+  expect_failures = [var.name, var.store_prefix, var.old_versions_days]
 }

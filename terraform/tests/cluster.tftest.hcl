@@ -61,57 +61,27 @@ run "open_to_a_team_alone" {
   }
 }
 
-run "refuses_the_whole_internet" {
+run "refuses_the_whole_internet_an_old_kubernetes_and_an_admin_without_an_arn" {
   command = plan
   module {
     source = "./modules/cluster"
   }
   variables {
-    api_access_cidrs = ["0.0.0.0/0"]
-  }
-  expect_failures = [var.api_access_cidrs]
-}
-
-run "refuses_what_is_no_network" {
-  command = plan
-  module {
-    source = "./modules/cluster"
-  }
-  variables {
-    api_access_cidrs = ["office"]
-  }
-  expect_failures = [var.api_access_cidrs]
-}
-
-run "refuses_an_old_kubernetes" {
-  command = plan
-  module {
-    source = "./modules/cluster"
-  }
-  variables {
+    api_access_cidrs   = ["0.0.0.0/0"]
     kubernetes_version = "1.29"
+    admin_arns         = ["alice"]
   }
-  expect_failures = [var.kubernetes_version]
+  expect_failures = [var.api_access_cidrs, var.kubernetes_version, var.admin_arns]
 }
 
-run "refuses_a_patch_number" {
+run "refuses_what_is_no_network_and_a_patch_number" {
   command = plan
   module {
     source = "./modules/cluster"
   }
   variables {
+    api_access_cidrs   = ["office"]
     kubernetes_version = "1.34.4"
   }
-  expect_failures = [var.kubernetes_version]
-}
-
-run "refuses_an_admin_without_an_arn" {
-  command = plan
-  module {
-    source = "./modules/cluster"
-  }
-  variables {
-    admin_arns = ["alice"]
-  }
-  expect_failures = [var.admin_arns]
+  expect_failures = [var.api_access_cidrs, var.kubernetes_version]
 }

@@ -42,46 +42,16 @@ run "private_encrypted_and_without_a_password" {
   }
 }
 
-run "refuses_a_size_of_ec2" {
+run "refuses_a_size_of_ec2_a_minor_version_no_backups_and_too_little_storage" {
   command = plan
   module {
     source = "./modules/database"
   }
   variables {
     instance_class = "m6i.large"
-  }
-  expect_failures = [var.instance_class]
-}
-
-run "refuses_a_minor_version" {
-  command = plan
-  module {
-    source = "./modules/database"
-  }
-  variables {
     engine_version = "17.4"
+    backup_days    = 0
+    storage_gb     = 5
   }
-  expect_failures = [var.engine_version]
-}
-
-run "refuses_no_backups" {
-  command = plan
-  module {
-    source = "./modules/database"
-  }
-  variables {
-    backup_days = 0
-  }
-  expect_failures = [var.backup_days]
-}
-
-run "refuses_too_little_storage" {
-  command = plan
-  module {
-    source = "./modules/database"
-  }
-  variables {
-    storage_gb = 5
-  }
-  expect_failures = [var.storage_gb]
+  expect_failures = [var.instance_class, var.engine_version, var.backup_days, var.storage_gb]
 }

@@ -2,15 +2,6 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-run "by_default" {
-  command = plan
-
-  assert {
-    condition     = length(module.gpu_nodes) == 1 && length(module.budget) == 0
-    error_message = "GPU nodes may be started; nobody is told of money until it is said whom."
-  }
-}
-
 run "without_gpus" {
   command = plan
   variables {
@@ -39,42 +30,14 @@ run "fills_the_overlay" {
   }
 }
 
-run "refuses_a_wrong_name" {
+run "refuses_what_is_wrong_before_anything_is_made" {
   command = plan
   variables {
-    name = "Perennial"
-  }
-  expect_failures = [var.name]
-}
-
-run "refuses_tags_that_are_set_already" {
-  command = plan
-  variables {
-    tags = { Project = "other" }
-  }
-  expect_failures = [var.tags]
-}
-
-run "refuses_gpu_nodes_without_gpus" {
-  command = plan
-  variables {
+    name      = "Perennial"
+    tags      = { Project = "other" }
     gpu_nodes = { instance_types = ["m6i.xlarge"] }
-  }
-  expect_failures = [var.gpu_nodes]
-}
-
-run "refuses_a_cluster_without_nodes" {
-  command = plan
-  variables {
     cpu_nodes = { min_size = 0 }
+    log_days  = 100
   }
-  expect_failures = [var.cpu_nodes]
-}
-
-run "refuses_days_that_cloudwatch_has_not" {
-  command = plan
-  variables {
-    log_days = 100
-  }
-  expect_failures = [var.log_days]
+  expect_failures = [var.name, var.tags, var.gpu_nodes, var.cpu_nodes, var.log_days]
 }

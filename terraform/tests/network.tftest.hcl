@@ -76,37 +76,17 @@ run "no_way_out" {
   }
 }
 
-run "refuses_a_nat_that_is_none" {
+run "refuses_what_is_no_choice_and_public_addresses" {
   command = plan
   module {
     source = "./modules/network"
   }
   variables {
-    nat = "double"
-  }
-  expect_failures = [var.nat]
-}
-
-run "refuses_one_zone" {
-  command = plan
-  module {
-    source = "./modules/network"
-  }
-  variables {
+    nat   = "double"
     zones = 1
+    cidr  = "8.8.0.0/16"
   }
-  expect_failures = [var.zones]
-}
-
-run "refuses_public_addresses" {
-  command = plan
-  module {
-    source = "./modules/network"
-  }
-  variables {
-    cidr = "8.8.0.0/16"
-  }
-  expect_failures = [var.cidr]
+  expect_failures = [var.nat, var.zones, var.cidr]
 }
 
 run "refuses_too_few_addresses" {

@@ -78,17 +78,6 @@ run "gpu_nodes_start_from_zero" {
   }
 }
 
-run "refuses_graviton" {
-  command = plan
-  module {
-    source = "./modules/nodes"
-  }
-  variables {
-    instance_types = ["m7g.xlarge"]
-  }
-  expect_failures = [var.instance_types]
-}
-
 run "takes_g4dn" {
   command = plan
   module {
@@ -98,6 +87,21 @@ run "takes_g4dn" {
     instance_types = ["g4dn.2xlarge", "g6e.2xlarge", "p5.48xlarge"]
     gpus           = 1
   }
+}
+
+run "refuses_graviton_three_gpus_half_a_node_and_a_small_disk" {
+  command = plan
+  module {
+    source = "./modules/nodes"
+  }
+  variables {
+    instance_types = ["m7g.xlarge"]
+    gpus           = 3
+    min_size       = 0.5
+    max_size       = 1.5
+    disk_gb        = 10
+  }
+  expect_failures = [var.instance_types, var.gpus, var.min_size, var.max_size, var.disk_gb]
 }
 
 run "refuses_no_type" {
@@ -120,38 +124,4 @@ run "refuses_more_at_least_than_at_most" {
     max_size = 1
   }
   expect_failures = [aws_eks_node_group.this]
-}
-
-run "refuses_a_small_disk" {
-  command = plan
-  module {
-    source = "./modules/nodes"
-  }
-  variables {
-    disk_gb = 10
-  }
-  expect_failures = [var.disk_gb]
-}
-
-run "refuses_three_gpus" {
-  command = plan
-  module {
-    source = "./modules/nodes"
-  }
-  variables {
-    gpus = 3
-  }
-  expect_failures = [var.gpus]
-}
-
-run "refuses_half_a_node" {
-  command = plan
-  module {
-    source = "./modules/nodes"
-  }
-  variables {
-    min_size = 0.5
-    max_size = 1.5
-  }
-  expect_failures = [var.min_size, var.max_size]
 }

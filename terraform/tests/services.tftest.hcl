@@ -61,19 +61,6 @@ run "pods_of_one_account_have_the_role" {
   }
 }
 
-run "refuses_a_long_role_name" {
-  command = plan
-  module {
-    source = "./modules/pod-role"
-  }
-  variables {
-    name            = "an-installation-with-a-name-that-is-too-long"
-    namespace       = "perennial"
-    service_account = "mlflow"
-  }
-  expect_failures = [var.name]
-}
-
 run "addons_that_need_nodes" {
   command = plan
   module {
@@ -105,17 +92,6 @@ run "a_repository_for_each_image" {
   }
 }
 
-run "refuses_to_forget_images_too_soon" {
-  command = plan
-  module {
-    source = "./modules/registry"
-  }
-  variables {
-    keep = 1
-  }
-  expect_failures = [var.keep]
-}
-
 run "tells_before_the_money_is_spent" {
   command = plan
   module {
@@ -132,30 +108,6 @@ run "tells_before_the_money_is_spent" {
   }
 }
 
-run "refuses_an_alarm_that_nobody_gets" {
-  command = plan
-  module {
-    source = "./modules/budget"
-  }
-  variables {
-    monthly_usd = 500
-    emails      = []
-  }
-  expect_failures = [var.emails]
-}
-
-run "refuses_a_budget_of_nothing" {
-  command = plan
-  module {
-    source = "./modules/budget"
-  }
-  variables {
-    monthly_usd = 0
-    emails      = ["team@example.com"]
-  }
-  expect_failures = [var.monthly_usd]
-}
-
 run "the_key_turns" {
   command = plan
   module {
@@ -166,6 +118,42 @@ run "the_key_turns" {
     condition     = aws_kms_key.this.enable_key_rotation
     error_message = "The key is renewed every year."
   }
+}
+
+run "refuses_a_long_role_name" {
+  command = plan
+  module {
+    source = "./modules/pod-role"
+  }
+  variables {
+    name            = "an-installation-with-a-name-that-is-too-long"
+    namespace       = "perennial"
+    service_account = "mlflow"
+  }
+  expect_failures = [var.name]
+}
+
+run "refuses_to_forget_images_too_soon" {
+  command = plan
+  module {
+    source = "./modules/registry"
+  }
+  variables {
+    keep = 1
+  }
+  expect_failures = [var.keep]
+}
+
+run "refuses_a_budget_of_nothing_that_nobody_hears_of" {
+  command = plan
+  module {
+    source = "./modules/budget"
+  }
+  variables {
+    monthly_usd = 0
+    emails      = []
+  }
+  expect_failures = [var.monthly_usd, var.emails]
 }
 
 run "refuses_to_delete_the_key_at_once" {

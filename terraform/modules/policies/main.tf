@@ -1,4 +1,5 @@
 # Who may do what in the bucket: the same as perennial/catalog/access.py, which its table says in words. A test compares the two.
+# But each may list the whole bucket: where AWS ties listing to a prefix, it answers 403 instead of 404 for an object that isn't there.
 locals {
   tables  = ["images", "hashes", "review"]
   store   = ["${var.store_prefix}/"]
@@ -22,12 +23,7 @@ locals {
 
   common = { for service, folders in local.folders : service => [
     { Effect = "Allow", Action = ["s3:GetBucketLocation"], Resource = [var.bucket_arn] },
-    {
-      Effect    = "Allow"
-      Action    = ["s3:ListBucket"]
-      Resource  = [var.bucket_arn]
-      Condition = { StringLike = { "s3:prefix" = [for folder in folders : "${folder}*"] } }
-    },
+    { Effect = "Allow", Action = ["s3:ListBucket"], Resource = [var.bucket_arn] },
     {
       Effect   = "Allow"
       Action   = concat(["s3:GetObject"], contains(local.writers, service) ? concat(["s3:PutObject", "s3:DeleteObject"], local.uploads) : [])
