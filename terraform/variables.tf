@@ -4,8 +4,8 @@ variable "name" {
   default     = "perennial"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
-    error_message = "The name must have 3 to 20 lower-case letters, digits and hyphens, begin with a letter and not end with a hyphen."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name)) && !strcontains(var.name, "--")
+    error_message = "The name must have 3 to 20 lower-case letters, digits and single hyphens, begin with a letter and not end with a hyphen."
   }
 }
 

@@ -55,8 +55,8 @@ def _attributes(body: str) -> Iterator[tuple[str, str]]:
             continue
         value = found[2]
         while sum(BRACKETS.get(letter, 0) for letter in re.sub(r'"[^"]*"', "", value)) > 0:
-            value += " " + " ".join(next(lines).split())
-        yield found[1], re.sub(r"([(\[{]) | ([)\]}])", r"\1\2", value) if value.startswith("object") else value
+            value += ", " + " ".join(next(lines).split())
+        yield found[1], re.sub(r"([(\[{]), |, ([)\]}])", r"\1\2", value)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,11 @@ output "database_secret_arn" {
   value       = module.perennial.database_secret_arn
 }
 
+output "nat_addresses" {
+  description = "Public addresses that sites see when they are scraped."
+  value       = module.perennial.nat_addresses
+}
+
 output "overlay" {
   description = "The file manifests/overlays/aws/kustomization.yaml: the production overlay with this bucket and this database."
   value       = module.perennial.overlay
