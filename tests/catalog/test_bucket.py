@@ -189,12 +189,10 @@ def test_who_writes_where() -> None:
         "server": ["arn:aws:s3:::perennial/store/segments/*"],
         "inbox": [
             "arn:aws:s3:::perennial/store/catalog/images.lance/*",
-            "arn:aws:s3:::perennial/store/catalog/hashes.lance/*",
             "arn:aws:s3:::perennial/store/catalog/review.lance/*",
             "arn:aws:s3:::perennial/store/images/*",
             "arn:aws:s3:::perennial/store/quarantine/inbox/*",
             "arn:aws:s3:::perennial/store/leases/table images.json*",
-            "arn:aws:s3:::perennial/store/leases/table hashes.json*",
             "arn:aws:s3:::perennial/store/leases/table review.json*",
         ],
         "mlflow": ["arn:aws:s3:::perennial/mlflow/*"],
@@ -204,7 +202,6 @@ def test_who_writes_where() -> None:
         "pipeline": ["arn:aws:s3:::perennial/store/*", dropped],
         "inbox": [
             "arn:aws:s3:::perennial/store/catalog/images.lance/*",
-            "arn:aws:s3:::perennial/store/catalog/hashes.lance/*",
             "arn:aws:s3:::perennial/store/catalog/review.lance/*",
             "arn:aws:s3:::perennial/store/labels/*/mark.json",
             dropped,
