@@ -13,7 +13,7 @@ from pathlib import Path
 from components.images import KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, build, kustomize, tag
 from perennial.errors import PerennialError
 
-DIST = ROOT / "dist"
+DIST: Path = ROOT / "dist"
 PUBLISHED = DIST / "images.json"
 """What 'push' and 'digests' found in the registry, for 'sign', 'bump' and the release."""
 
@@ -132,20 +132,20 @@ def sign(signer: str, issuer: str) -> None:
         _run(command, f"The contents of {image.pinned} were not attested")
 
 
-def bump(prefix: str) -> None:
+def bump(prefix: str, root: Path = ROOT) -> None:
     """Name the published images by digest in the manifests."""
-    path = kustomize(prefix, digests={image.name: image.digest for image in published()})
-    _say(f"{path.relative_to(ROOT)} names the digests")
+    path = kustomize(prefix, root, {image.name: image.digest for image in published()})
+    _say(f"{path.relative_to(root)} names the digests")
 
 
-def verify(signer: str, issuer: str) -> None:
+def verify(signer: str, issuer: str, root: Path = ROOT) -> None:
     """Check that the manifests name images of this checkout, by digest, whose signature and list of contents are ``signer``'s.
 
     Raises:
         PerennialError: they don't, with each image and the reason.
     """
     wrong = []
-    for name, image in deployed().items():
+    for name, image in deployed(root).items():
         if image.tag != tag(name):
             wrong.append(f"{name} has the tag {image.tag}, this checkout is {tag(name)}")
         elif not image.digest:
@@ -160,7 +160,7 @@ def verify(signer: str, issuer: str) -> None:
     _say("The manifests name images of this checkout, each signed and its contents attested")
 
 
-def deployed(root: Path = ROOT) -> dict[str, Image]:
+def deployed(root: Path) -> dict[str, Image]:
     """Return the images that the manifests name, but those that are built on request; without a digest it is empty."""
     import yaml
 
@@ -243,7 +243,9 @@ def main() -> None:
     names = given.only.split(",")
     match given.command:
         case "missing-images":
-            build(names if given.again else missing(names, given.prefix), prefix=given.prefix, base=given.base)
+            lacking = names if given.again else missing(names, given.prefix)
+            build(lacking, prefix=given.prefix, base=given.base)
+            _say(f"Built: {', '.join(lacking)}" if lacking else "The registry has them all")
         case "sbom":
             sbom(names, given.prefix)
         case "scan":
