@@ -177,11 +177,13 @@ def _unproven(image: Image, signer: str, issuer: str) -> list[str]:
     if not signer:
         raise PerennialError("Say with SIGNER=... whose signature counts: a workflow's address or a mail address.")
     who = ["--certificate-identity", signer, "--certificate-oidc-issuer", issuer, image.pinned]
+    checks = {"signature": ["verify"], "signed list of contents": ["verify-attestation", "--type", "spdxjson"]}
     lacks = []
-    if _call(["cosign", "verify", *who], quiet=True).returncode:
-        lacks.append(f"has no signature of {signer}")
-    if _call(["cosign", "verify-attestation", "--type", "spdxjson", *who], quiet=True).returncode:
-        lacks.append("has no list of contents signed by the same")
+    for what, command in checks.items():
+        done = _call(["cosign", *command, *who], quiet=True)
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if line.startswith("Error: ")] or ["cosign gives no reason"]
+            lacks.append(f"has no {what} of {signer} ({said[-1].removeprefix('Error: ')})")
     return lacks
 
 
@@ -192,6 +194,8 @@ def _digest(image: str) -> str:
         return str(json.loads(done.stdout)["digest"])
     if any(word in done.stderr.lower() for word in _UNKNOWN):
         return ""
+    if "docker buildx" in done.stderr or "'buildx'" in done.stderr:
+        raise PerennialError(f"This docker has no buildx, which reads the registry. {_INSTALL['docker']}.")
     raise PerennialError(
         f"The registry doesn't say whether it has {image}: {' '.join(done.stderr.split())} Log in with 'docker login', or, where "
         "it has no image of this name yet, build and push all of them with AGAIN=1."

@@ -83,6 +83,13 @@ def test_a_registry_that_doesnt_answer_is_not_one_that_lacks_the_image(tools: Pa
         images.missing(["step"], PREFIX)
 
 
+def test_a_docker_without_buildx_is_said(tools: Path) -> None:
+    for refusal in ("docker: unknown command: docker buildx", "docker: 'buildx' is not a docker command."):
+        (tools / "refusal").write_text(refusal)
+        with pytest.raises(PerennialError, match=r"This docker has no buildx, which reads the registry. Install Docker with its"):
+            images.missing(["step"], PREFIX)
+
+
 def test_digests_of_what_isnt_published_are_refused(tools: Path) -> None:
     with pytest.raises(PerennialError, match=r"The registry has no ghcr.io/acme/perennial-step:.* published first"):
         images.digests(["step"], PREFIX)
