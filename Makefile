@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 # Go checks the sums of what it fetches against its public log. Dependabot doesn't see these versions: raise them by hand.
-GO_TOOLS := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 github.com/anchore/syft/cmd/syft@v1.57.0 \
-	github.com/anchore/grype/cmd/grype@v0.121.2 github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
+GO_TOOLS := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 github.com/anchore/syft/cmd/syft@v1.52.0 \
+	github.com/anchore/grype/cmd/grype@v0.110.0 github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
 export PATH := $(CURDIR)/.tools:$(PATH)
 REGISTRY := -m releasing.images --prefix "$(IMAGES)" $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again) \
 	$(if $(SIGNER),--signer "$(SIGNER)") $(if $(ISSUER),--issuer "$(ISSUER)")

@@ -194,7 +194,7 @@ def _digest(image: str) -> str:
         return str(json.loads(done.stdout)["digest"])
     if any(word in done.stderr.lower() for word in _UNKNOWN):
         return ""
-    if "docker buildx" in done.stderr or "'buildx'" in done.stderr:
+    if _call(["docker", "buildx", "version"], quiet=True).returncode:
         raise PerennialError(f"This docker has no buildx, which reads the registry. {_INSTALL['docker']}.")
     raise PerennialError(
         f"The registry doesn't say whether it has {image}: {' '.join(done.stderr.split())} Log in with 'docker login', or, where "
