@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ IDENTITY = {
     "GIT_COMMITTER_NAME": "a",
     "GIT_COMMITTER_EMAIL": "a@example.com",
 }
+COMMANDS = ("bash", "cat", "dirname", "env", "git", "make", "mktemp", "rm", "sh", "stat")
 
 pytestmark = pytest.mark.skipif(not (shutil.which("make") and shutil.which("git")), reason="make or git isn't installed")
 
@@ -43,7 +45,11 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     gh.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/told\n[ "$2" != list ] || cat {tmp_path}/open\n')
     gh.chmod(0o755)
     (tmp_path / "open").write_text("0\n")
-    monkeypatch.setenv("PATH", f"{gh.parent}:/usr/bin:/bin")
+    for name in COMMANDS:  # these alone, as /usr/bin may have a go, a cosign or another gh
+        (gh.parent / name).symlink_to(shutil.which(name) or name)
+    monkeypatch.setenv("PATH", str(gh.parent))
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the make that runs the suite
+        monkeypatch.delenv(name, raising=False)
     git(root, "init", "-q", "-b", "main")
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "first")
@@ -57,8 +63,7 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def make(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    python = shutil.which("python3.11") or shutil.which("python3") or "python3"
-    return subprocess.run(["make", f"PYTHON={python}", *arguments], cwd=root, check=False, capture_output=True, text=True)
+    return subprocess.run(["make", f"PYTHON={sys.executable}", *arguments], cwd=root, check=False, capture_output=True, text=True)
 
 
 def test_a_change_is_proposed_once_and_then_renewed(checkout: Path, tmp_path: Path) -> None:
