@@ -2,8 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# Go checks the sums of what it fetches against its public log. Dependabot doesn't see these versions: raise them by hand.
+GO_TOOLS := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 github.com/anchore/syft/cmd/syft@v1.52.0 \
+	github.com/anchore/grype/cmd/grype@v0.110.0 github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
+export PATH := $(CURDIR)/.tools:$(PATH)
+REGISTRY := -m releasing.images --prefix "$(IMAGES)" $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again) \
+	$(if $(SIGNER),--signer "$(SIGNER)") $(if $(ISSUER),--issuer "$(ISSUER)")
 
 .PHONY: demo test test-crash test-cluster bench bench-serving lint format lock images clean
+.PHONY: tools missing-images sbom scan push digests sign bump propose verify apply schedule release notes packages sign-packages publish
 
 demo: $(READY)  ## show the whole loop on the bundled site; ARGS="--no-serve --json", ARGS="--seed 3", ...
 	@$(BIN)/perennial demo $(ARGS)
@@ -28,7 +35,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/test_docs.py
+	$(BIN)/zizmor --offline --quiet .github
+	@if command -v actionlint >/dev/null; then echo actionlint; actionlint; else echo "actionlint left out: 'make tools ONLY=actionlint' installs it" >&2; fi
+	$(BIN)/python -m pytest -q tests/test_docs.py tests/workflows
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -37,11 +46,77 @@ format: $(READY)
 images:  ## build the container images; BASE=image, IMAGES=ghcr.io/acme/, ONLY=step,train, PUSH=1, ARGS="--network host" for docker build
 	@$(PYTHON) -m components.images build --prefix "$(IMAGES)" $(if $(BASE),--base $(BASE)) $(if $(ONLY),--only $(ONLY)) $(if $(PUSH),--push) -- $(ARGS)
 
-lock: $(READY)  ## resolve again, newest versions that pyproject.toml allows
-	$(BIN)/python locks/resolve.py
+lock: $(READY)  ## resolve again, newest versions that pyproject.toml allows; GROUP=tools for a part of them
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python locks/resolve.py $(if $(GROUP),--group $(GROUP))
+
+tools:  ## what the targets below need beside docker, kubectl and gh, by Go into .tools; ONLY=syft,grype
+	@command -v go >/dev/null || { echo "There is no go command here. Install Go (https://go.dev/dl), or put it on PATH." >&2; exit 2; }
+	@for tool in $(GO_TOOLS); do \
+		name=$${tool%@*}; name=$${name##*/}; \
+		case ",$(or $(ONLY),$$name)," in *",$$name,"*) echo "$$tool" >&2; CGO_ENABLED=0 GOBIN="$(CURDIR)/.tools" go install "$$tool" || exit;; esac; \
+	done
+
+missing-images:  ## build the images that the registry of IMAGES=ghcr.io/acme/ lacks, AGAIN=1 all of them; ONLY and BASE as for images
+	@$(PYTHON) $(REGISTRY) $(if $(BASE),--base $(BASE)) missing-images
+
+sbom:  ## list what is in the images, as SPDX in dist/sbom
+	@$(PYTHON) $(REGISTRY) sbom
+
+scan:  ## refuse images with high or critical vulnerabilities that have a fix
+	@$(PYTHON) $(REGISTRY) scan
+
+push:  ## push what the registry lacks, AGAIN=1 all, and write the digests into dist/images.json
+	@$(PYTHON) $(REGISTRY) push
+
+digests:  ## write the registry's digests of this checkout's images into dist/images.json
+	@$(PYTHON) $(REGISTRY) digests
+
+sign:  ## sign what dist/images.json names, and attest its contents, by cosign without a key; SIGNER=you@example.com ISSUER=https://...
+	@$(PYTHON) $(REGISTRY) sign
+
+bump:  ## name the images of dist/images.json by digest in the manifests
+	@$(PYTHON) $(REGISTRY) bump
+
+propose:  ## a pull request of what changed, or the open one anew; BRANCH=images TITLE="Images of this code"
+	@BRANCH="$(BRANCH)" TITLE="$(TITLE)" .ci/propose
+
+verify: $(READY)  ## the manifests name images of this checkout, by digest, signed by SIGNER
+	@$(BIN)/python $(REGISTRY) verify
+
+apply:  ## apply OVERLAY=manifests/overlays/production on the cluster that KUBECONFIG names, or the variable KUBECONFIG_CONTENT describes
+	@test -n "$(OVERLAY)" || { echo "Say which overlay: make apply OVERLAY=manifests/overlays/production" >&2; exit 2; }
+	@command -v kubectl >/dev/null || { echo "There is no kubectl command here. Install it (https://kubernetes.io/docs/tasks/tools), or put it on PATH." >&2; exit 2; }
+	@if [ -n "$${KUBECONFIG_CONTENT:-}" ]; then \
+		KUBECONFIG=$$(mktemp) && trap 'rm -f "$$KUBECONFIG"' EXIT && export KUBECONFIG && printf '%s' "$$KUBECONFIG_CONTENT" >"$$KUBECONFIG" || exit; \
+	fi; kubectl apply -k "$(OVERLAY)"
+
+schedule: $(READY)  ## upload the pipeline's version and bring the recurring runs of TASKS="regions style" in line with their files
+	@test -n "$(TASKS)" || { echo 'Say which tasks: make schedule TASKS="regions style"' >&2; exit 2; }
+	@for task in $(TASKS); do $(BIN)/perennial schedule "$$task" || exit; done
+
+release:  ## date what is unreleased, commit and tag it; VERSION=1.2.3
+	@git diff --quiet HEAD || { echo "There are uncommitted changes, and a release is a commit of its own. Commit or stash them first." >&2; exit 2; }
+	@$(PYTHON) -m releasing.changelog prepare "$(VERSION)"
+	@git commit --quiet -m "Release $(VERSION)" CHANGELOG.md perennial/__init__.py
+	@git tag -a -m "Perennial $(VERSION)" "v$(VERSION)"
+	@echo "Tagged v$(VERSION). Push the commit, and once its images are published the tag: git push origin v$(VERSION)"
+
+notes:  ## write the changelog of VERSION=1.2.3, which this checkout must be, into dist/notes.md
+	@$(PYTHON) -m releasing.changelog notes "$(VERSION)"
+
+packages: $(READY)  ## wheel and source archive, in dist/packages
+	@$(BIN)/python -m hatchling build --directory dist/packages
+
+sign-packages:  ## sign what is in dist/packages by cosign without a key
+	@command -v cosign >/dev/null || { echo "There is no cosign command here. 'make tools ONLY=cosign' installs it." >&2; exit 2; }
+	@for file in dist/packages/*.whl dist/packages/*.tar.gz; do cosign sign-blob --yes --bundle "$$file.sigstore.json" "$$file" || exit; done
+
+publish:  ## the release VERSION=1.2.3 on GitHub, from dist/notes.md, dist/packages and dist/images.json
+	@command -v gh >/dev/null || { echo "There is no gh command here. Install it (https://cli.github.com), or put it on PATH." >&2; exit 2; }
+	@gh release create "v$(VERSION)" --verify-tag --title "Perennial $(VERSION)" --notes-file dist/notes.md dist/images.json dist/packages/*
 
 clean:
-	rm -rf .venv .bench .perennial .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .tools .bench .perennial .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 
 # Standard output is kept free, so that `make demo ARGS=--json` prints JSON and nothing else.
 $(READY): pyproject.toml locks/dev.txt locks/uv.txt

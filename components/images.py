@@ -5,7 +5,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from perennial.errors import PerennialError, SettingsError
@@ -70,13 +70,14 @@ def build(names: Sequence[str], *, prefix: str = "", base: str = "", push: bool 
             _run(["docker", "push", image], f"The image {image} was not pushed")
 
 
-def kustomize(prefix: str = "", root: Path = ROOT) -> Path:
-    """Write the images' names and tags for the manifests, and return the file."""
+def kustomize(prefix: str = "", root: Path = ROOT, digests: Mapping[str, str] | None = None) -> Path:
+    """Write the images' names and tags, and the registry's digests where they are given, for the manifests; return the file."""
     lines = ["# Written by 'make images': the names and tags under which the manifests take the images."]
     lines += ["apiVersion: kustomize.config.k8s.io/v1alpha1", "kind: Component", "images:"]
     for name in sorted(NAMES):
         lines += [f"  - name: perennial-{name}", *([f"    newName: {prefix}perennial-{name}"] if prefix else [])]
         lines += [f'    newTag: "{tag(name, root)}"']  # quoted, or YAML reads twelve digits as a number
+        lines += [f"    digest: {digests[name]}"] if digests and name in digests else []
     path = root / KUSTOMIZATION
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")

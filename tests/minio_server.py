@@ -18,9 +18,9 @@ needs_minio = pytest.mark.skipif(not MINIO, reason="put minio on PATH, or name i
 
 
 @contextmanager
-def running_minio(folder: Path, **variables: str) -> Iterator[str]:
+def running_minio(folder: Path, port: int = 0, **variables: str) -> Iterator[str]:
     """Run a server over ``folder``, with variables of its own beside the administrator's, and give its address."""
-    place = f"127.0.0.1:{free_port()}"
+    place = f"127.0.0.1:{port or free_port()}"
     environment = {**os.environ, "MINIO_ROOT_USER": ROOT.access, "MINIO_ROOT_PASSWORD": ROOT.secret, "MINIO_UPDATE": "off"}
     command = [str(MINIO), "server", str(folder), "--address", place, "--console-address", "127.0.0.1:0"]
     quiet = subprocess.DEVNULL

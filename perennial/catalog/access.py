@@ -6,9 +6,9 @@
     pipeline    store/, and tags and versions of store/inbox/            store/
     server      store/endpoints/ releases/ backbones/ tasks/             store/segments/, where it deletes nothing and
                 and store/segments/*/key                                 reads no more than the key of prediction ids
-    inbox       store/inbox/ with tags and versions, and where it        store/images/ quarantine/inbox/, the tables images,
-                writes                                                   hashes and review with their leases; of store/inbox/
-                                                                         and store/labels/*/mark.json it only deletes
+    inbox       store/inbox/ with tags and versions, and where it        store/images/ quarantine/inbox/, the tables images and
+                writes                                                   review with their leases; of store/inbox/ and
+                                                                         store/labels/*/mark.json it only deletes
     dashboard   store/                                                   nothing
     mlflow      mlflow/                                                  mlflow/
 """
@@ -26,7 +26,7 @@ ARTIFACTS = "mlflow"
 """Where in the bucket MLflow keeps its artifacts; no other service reads or writes there."""
 
 SERVED = ("endpoints", "releases", "backbones", "tasks")
-TABLES = ("images", "hashes", "review")
+TABLES = ("images", "review")
 TAKEN_IN = (
     *(f"catalog/{table}.lance/" for table in TABLES),
     "images/",

@@ -34,7 +34,7 @@ def set_up_bucket(
     """
     client, admin = _clients(place, root)
     with _told(place, "reaching it"):
-        _wait(client, place, wait_s)
+        _wait(client, wait_s)
     with _told(place, f"making the bucket {place.bucket}"):
         if not client.bucket_exists(place.bucket):
             client.make_bucket(place.bucket)
@@ -96,15 +96,15 @@ def _clients(place: Place, root: Keys) -> tuple[Any, Any]:
     return client, admin
 
 
-def _wait(client: Any, place: Place, wait_s: float) -> None:
-    """Return once the server answers a question."""
+def _wait(client: Any, wait_s: float) -> None:
+    """Return once the server answers a question; while it starts it says 404 to anything, so that isn't "no such bucket"."""
     from minio.error import MinioException
     from urllib3.exceptions import HTTPError
 
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            client.bucket_exists(place.bucket)
+            client.list_buckets()
             return
         except (HTTPError, MinioException) as error:
             starting = isinstance(error, HTTPError) or getattr(error, "code", "") in (

@@ -60,7 +60,7 @@ class Images:
     def __init__(self, objects: Objects, labels: Labels) -> None:
         self._objects = objects
         self._labels = labels
-        self._near_duplicates = NearDuplicates(objects, self.pixels)
+        self._near_duplicates = NearDuplicates(self.pixels)
         self.table = Table(objects, "images", LAYOUT)
         self.aside = Aside(objects, labels)
 
@@ -98,7 +98,6 @@ class Images:
         unknown = set(view.without(pa.table({"id": list(rows)}))["id"].to_pylist())
         new = {id: row | {"hash": self._hash(id, row["hash"])} for id, row in rows.items() if id in unknown}
         copies = self._near_duplicates.copies(view, {id: row["hash"] for id, row in new.items()})
-        self._near_duplicates.remember({id: row["hash"] for id, row in new.items() if id not in copies})
         splits = {row["id"]: row["split"] for row in view.lookup("id", list(copies.values()), ("id", "split")).to_pylist()}
         for id, root in copies.items():
             new[id] |= {"copy_of": root, "split": splits.get(root) or new[root]["split"]}

@@ -1,7 +1,9 @@
 """The bucket on a MinIO of its own, started for these tests."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -187,12 +189,10 @@ def test_who_writes_where() -> None:
         "server": ["arn:aws:s3:::perennial/store/segments/*"],
         "inbox": [
             "arn:aws:s3:::perennial/store/catalog/images.lance/*",
-            "arn:aws:s3:::perennial/store/catalog/hashes.lance/*",
             "arn:aws:s3:::perennial/store/catalog/review.lance/*",
             "arn:aws:s3:::perennial/store/images/*",
             "arn:aws:s3:::perennial/store/quarantine/inbox/*",
             "arn:aws:s3:::perennial/store/leases/table images.json*",
-            "arn:aws:s3:::perennial/store/leases/table hashes.json*",
             "arn:aws:s3:::perennial/store/leases/table review.json*",
         ],
         "mlflow": ["arn:aws:s3:::perennial/mlflow/*"],
@@ -202,7 +202,6 @@ def test_who_writes_where() -> None:
         "pipeline": ["arn:aws:s3:::perennial/store/*", dropped],
         "inbox": [
             "arn:aws:s3:::perennial/store/catalog/images.lance/*",
-            "arn:aws:s3:::perennial/store/catalog/hashes.lance/*",
             "arn:aws:s3:::perennial/store/catalog/review.lance/*",
             "arn:aws:s3:::perennial/store/labels/*/mark.json",
             dropped,
@@ -254,3 +253,38 @@ def test_without_the_target_the_bucket_tells_nothing_of_its_inbox(place: Place) 
     said: list[str] = []
     set_up_bucket(place, ROOT, {}, say=said.append)
     assert said[-1] == "store/inbox/: found by listing alone, since MinIO has no webhook target INBOX"
+
+
+class _Starting(BaseHTTPRequestHandler):
+    """What MinIO answers before it knows its own routes."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_PUT = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@needs_minio
+def test_a_server_that_knows_nothing_yet_is_waited_for(tmp_path: Path) -> None:
+    starting = HTTPServer(("127.0.0.1", 0), _Starting)
+    address, port = starting.server_address[0], starting.server_port
+    threading.Thread(target=starting.serve_forever, daemon=True).start()
+    said: list[str] = []
+    place = Place.of(f"http://{address!s}:{port}", "s3://perennial/store")
+    set_up = threading.Thread(target=lambda: set_up_bucket(place, ROOT, USERS, wait_s=60, say=said.append))
+    set_up.start()
+    while _Starting.asked < 2:
+        time.sleep(0.05)
+    starting.shutdown()
+    starting.server_close()
+    with running_minio(tmp_path, port):
+        set_up.join(60)
+    assert said[0].startswith("bucket perennial: versioned")

@@ -1,7 +1,7 @@
 # Who may do what in the bucket: the same as perennial/catalog/access.py, which its table says in words. A test compares the two.
 # But each may list the whole bucket: where AWS ties listing to a prefix, it answers 403 instead of 404 for an object that isn't there.
 locals {
-  tables  = ["images", "hashes", "review"]
+  tables  = ["images", "review"]
   store   = ["${var.store_prefix}/"]
   served  = [for name in ["endpoints", "releases", "backbones", "tasks"] : "${var.store_prefix}/${name}/"]
   dropped = "${var.store_prefix}/inbox/"
