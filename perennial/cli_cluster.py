@@ -87,8 +87,9 @@ def list_schedules(settings: Settings, *, as_json: bool) -> None:
     show(("task", "cron (UTC)", "state", "version", "last run", "started", "id"), rows)
 
 
-def set_up(*, wait_s: float, own_bucket: bool, every: str, done: Path | None) -> None:
+def set_up(*, wait_s: float, own_bucket: bool, every: str, done: Path | None, secrets: Path | None) -> None:
     """Make what an installation lacks, once or again and again; what was said the time before isn't said again."""
+    from perennial.operations.secret_files import SecretFiles
     from perennial.operations.set_up import set_up as make
 
     said: set[str] = set()
@@ -101,7 +102,7 @@ def set_up(*, wait_s: float, own_bucket: bool, every: str, done: Path | None) ->
             if line not in said:
                 console.print(line, markup=False)
 
-        make(Settings.load(), say, wait_s=wait_s, own_bucket=own_bucket)
+        make(Settings.load(), say, wait_s=wait_s, own_bucket=own_bucket, cluster=SecretFiles(secrets) if secrets else None)
         said.clear()
         said.update(lines)
         if done:

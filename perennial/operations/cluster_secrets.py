@@ -1,7 +1,6 @@
 """Secrets and the ConfigMap on a cluster: what is missing is made, what exists is kept."""
 
 import base64
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -28,11 +27,6 @@ class Api(Protocol):
     def find(self, path: str) -> Document | None: ...
     def post(self, path: str, document: Document) -> Document: ...
     def patch(self, path: str, document: Document) -> Document: ...
-
-
-def random_password() -> str:
-    """Return 32 characters that nobody can guess, all of them safe in a URL."""
-    return secrets.token_urlsafe(24)
 
 
 class ClusterSecrets:
