@@ -59,6 +59,10 @@ class ClusterSecrets:
             found = self._api.get(f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}")
         return {"apiVersion": "v1", "kind": "ServiceAccount", "name": account, "uid": found["metadata"]["uid"]}
 
+    def called(self, namespace: str, name: str) -> str:
+        """Return what people call a Secret."""
+        return f"{namespace}/{name}"
+
     def read(self, namespace: str, name: str) -> Values:
         """Return a Secret's values, none where there is no such Secret.
 

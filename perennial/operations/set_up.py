@@ -24,7 +24,12 @@ Say = Callable[[str], None]
 
 
 def set_up(
-    settings: Settings, say: Say, *, wait_s: float = 300, own_bucket: bool = False, cluster: ClusterSecrets | SecretFiles | None = None
+    settings: Settings,
+    say: Say,
+    *,
+    wait_s: float = 300,
+    own_bucket: bool = False,
+    cluster: ClusterSecrets | SecretFiles | None = None,
 ) -> None:
     """Make what is missing and bring MinIO's and MLflow's users in line with their Secrets.
 
@@ -55,7 +60,9 @@ def set_up(
     set_up_users(settings.mlflow or _of(config, "PERENNIAL_MLFLOW"), admin, people, wait_s=wait_s, say=say)
 
 
-def _secrets(cluster: ClusterSecrets | SecretFiles, settings: Settings, config: Values, own_bucket: bool, say: Say) -> dict[str, Values]:
+def _secrets(
+    cluster: ClusterSecrets | SecretFiles, settings: Settings, config: Values, own_bucket: bool, say: Say
+) -> dict[str, Values]:
     """Make what is missing in both namespaces, and return all values by the Secrets' names."""
     found: dict[str, Values] = {}
     owner = cluster.owner(settings.kfp_namespace, ACCOUNT)
@@ -69,7 +76,7 @@ def _secrets(cluster: ClusterSecrets | SecretFiles, settings: Settings, config: 
             _refuse_missing(cluster, namespace, wanted)
         repeated = {key: config[key] for key in wanted.repeated if key in config}
         found[wanted.name], done = cluster.ensure(namespace, wanted.name, made=wanted.made, fixed=repeated, owner=owned)
-        say(f"Secret {namespace}/{wanted.name}: {done}")
+        say(f"Secret {cluster.called(namespace, wanted.name)}: {done}")
     return found
 
 
