@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from perennial.errors import SettingsError
 from perennial.settings import Settings
 from perennial.task import Task
 from perennial.terminal import RunView, console, show, show_json
@@ -92,6 +93,8 @@ def set_up(*, wait_s: float, own_bucket: bool, every: str, done: Path | None, se
     from perennial.operations.secret_files import SecretFiles
     from perennial.operations.set_up import set_up as make
 
+    if own_bucket and secrets:
+        raise SettingsError("--own-bucket is for clusters: on one host, MinIO and its users are set-up's. Leave one of both out.")
     said: set[str] = set()
 
     def once() -> None:

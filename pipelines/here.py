@@ -128,8 +128,9 @@ class _Lines(io.TextIOBase):
 
 @contextlib.contextmanager
 def _environment(run: str, settings: Settings) -> Iterator[None]:
-    """Tell the steps whose they are, where state lies whatever their folder is, and that their end is ours."""
+    """Tell the steps whose they are, all settings, where state lies whatever their folder is, and that their end is ours."""
     before = dict(os.environ)
+    os.environ.update({f"PERENNIAL_{name.upper()}": str(value) for name, value in settings.model_dump().items()})
     os.environ.update(
         PERENNIAL_RUN=run,
         PERENNIAL_RUNNER_PID=str(os.getpid()),

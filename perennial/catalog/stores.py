@@ -12,6 +12,7 @@ from perennial.catalog.failures import failure, told
 from perennial.errors import StoreUnavailable
 
 S3_OPTIONS = ("access_key_id", "secret_access_key", "session_token", "region", "endpoint_url")
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 PATIENCE = timedelta(seconds=20)
 
 
@@ -44,8 +45,12 @@ def open_store(url: str) -> LocalStore | S3Store:
 def s3_options() -> dict[str, str]:
     """Return what the ``AWS_*`` variables say, as options that obstore and Lance both take.
 
-    Plain HTTP is allowed where the endpoint's own URL says ``http://``.
+    Plain HTTP is allowed where the endpoint's own URL says ``http://``. Empty keys are taken out of the environment, where both
+    would sign with them: they say that the pod has a role (EKS Pod Identity, IRSA) or the machine has one.
     """
+    for name in KEYS:
+        if not os.environ.get(name):
+            os.environ.pop(name, None)
     found = {f"aws_{name}": os.environ.get(f"AWS_{name.upper()}", "") for name in S3_OPTIONS}
     options = {"aws_region": "us-east-1"} | {name: value for name, value in found.items() if value}
     if "aws_endpoint_url" in options:

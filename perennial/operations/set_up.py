@@ -38,7 +38,8 @@ def set_up(
             set, else where the ConfigMap says.
         say: takes a line for each thing done.
         wait_s: seconds to wait for MinIO, and then for MLflow.
-        own_bucket: the bucket is one that its owner looks after: its Secrets must be there, and no MinIO is touched.
+        own_bucket: the bucket is one that its owner looks after: its Secrets must be there, with empty keys where pods have
+            roles instead, and no MinIO is touched.
         cluster: instead of the cluster that this pod is on or that KUBECONFIG names; files, on one host.
 
     Raises:
@@ -74,19 +75,21 @@ def _secrets(
             if wanted.optional and not cluster.read(namespace, wanted.name):
                 continue
             _refuse_missing(cluster, namespace, wanted)
+        made = {} if own_bucket and wanted.bucket else wanted.made
         repeated = {key: config[key] for key in wanted.repeated if key in config}
-        found[wanted.name], done = cluster.ensure(namespace, wanted.name, made=wanted.made, fixed=repeated, owner=owned)
+        found[wanted.name], done = cluster.ensure(namespace, wanted.name, made=made, fixed=repeated, owner=owned)
         say(f"Secret {cluster.called(namespace, wanted.name)}: {done}")
     return found
 
 
 def _refuse_missing(cluster: ClusterSecrets | SecretFiles, namespace: str, wanted: Wanted) -> None:
     there = cluster.read(namespace, wanted.name)
+    keyless = wanted.made.keys() <= there.keys() and not any(there[key] for key in wanted.made)
     missing = [key for key in wanted.made if not there.get(key)]
-    if missing:
+    if missing and not keyless:
         raise ClusterError(
             f"The Secret {namespace}/{wanted.name} lacks {' and '.join(missing)}, which can't be made for a bucket of your own. "
-            "Make it with the keys of a user of that bucket."
+            "Make it with the keys of a user of that bucket, or with both of them empty where the pods have a role."
         )
 
 

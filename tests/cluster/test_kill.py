@@ -69,7 +69,7 @@ def executor(run: str, pod: str) -> list[str]:
 
 def undisturbed(folder: Path, task: Task) -> tuple[Catalog, Registry]:
     """Run the same days here, on files, without a kill."""
-    settings = Settings(home=folder / "home", tasks=folder, store="", mlflow="")
+    settings = Settings(home=folder / "home", tasks=folder, store="", mlflow="", endpoint_url="")
     with DemoSite(seed=0, today=day(FIRST)) as site:
         own = task.model_copy(update={"sources": (DemoSource(type="demo", base_url=site.url),)})
         (folder / "killed.yaml").write_text(own.model_dump_json())

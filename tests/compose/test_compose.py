@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
 from components.images import COMPOSE, KUSTOMIZATION, NAMES, ROOT, kustomize, tag
+from perennial.cli import app
 from perennial.operations.secret_files import FOLDER, PLACES, file_names
 from perennial.operations.wanted import OWN, PIPELINES, random_password
 from perennial.settings import SECRETS, Settings
@@ -87,14 +89,16 @@ def test_variables_are_settings_that_there_are(name: str) -> None:
 
 
 def test_users_are_those_that_set_up_makes() -> None:
-    made = {key: {wanted.made[key]() for wanted in (*OWN, *PIPELINES) if key in wanted.made} for key in ("AWS_ACCESS_KEY_ID",)}
+    made = {wanted.name: wanted.made for wanted in (*OWN, *PIPELINES)}
     for service in SERVICES.values():
         environment = service.get("environment", {})
-        secret = environment.get("AWS_SECRET_ACCESS_KEY_FILE", "").removeprefix("/run/secrets/").partition(".")[0]
-        if secret:
-            (wanted,) = [wanted for wanted in (*OWN, *PIPELINES) if wanted.name == secret]
-            assert environment["AWS_ACCESS_KEY_ID"] == wanted.made["AWS_ACCESS_KEY_ID"]()
-            assert environment["AWS_ACCESS_KEY_ID"] in made["AWS_ACCESS_KEY_ID"]
+        for name, password in (
+            ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+            ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"),
+        ):
+            if file := environment.get(f"{password}_FILE"):
+                secret = file.removeprefix("/run/secrets/").removesuffix(f".{password}")
+                assert environment[name] == made[secret][name]()
 
 
 def test_images_are_those_of_the_manifests() -> None:
@@ -122,6 +126,23 @@ def test_make_images_writes_names_and_tags(tmp_path: Path, monkeypatch: pytest.M
     assert images["minio"] == SERVICES["minio"]["image"]
     kustomize("", tmp_path)
     assert f"    image: perennial-step:{tag()}\n" in (tmp_path / COMPOSE).read_text()
+
+
+def test_what_the_page_tells_to_type_is_there() -> None:
+    page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+    targets = {word for words in re.findall(r"\bmake ([a-z]+(?: [a-z]+)*)(?=[`\s])", page) for word in words.split()[:1]}
+    assert targets >= {"images", "secrets", "demo"}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert not [target for target in targets if not re.search(rf"(?m)^{target}:", makefile)]
+    services = set(re.findall(r"docker compose (?:exec|logs -f|stop|config --images) ([a-z-]+)(?=[`\s)])", page))
+    assert services == {"runner", "postgres"}
+    assert services <= SERVICES.keys()
+    commands = set(re.findall(r"docker compose exec \S+ perennial ([a-z-]+)", page))
+    assert commands >= {"doctor", "releases"}
+    assert commands <= typer.main.get_command(app).commands.keys()  # type: ignore[attr-defined]
+    settings = set(re.findall(r"\$\{([A-Z]+)", (ROOT / COMPOSE).read_text(encoding="utf-8")))
+    assert not [setting for setting in settings if f"{setting}=" not in page]
+    assert {f"perennial_{volume}" for volume in CONTENT["volumes"]} <= set(re.findall(r"perennial_[a-z]+", page))
 
 
 @pytest.mark.skipif(not compose_command(), reason="there is no docker compose here to read the file")

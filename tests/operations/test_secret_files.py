@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from perennial.cli import app
 from perennial.errors import SettingsError
 from perennial.operations.secret_files import SecretFiles, file_names, make
 from perennial.operations.set_up import set_up
@@ -59,6 +61,12 @@ def test_without_a_place_a_sentence_says_which(folder: Path, monkeypatch: pytest
     monkeypatch.setenv("PERENNIAL_MLFLOW", "http://127.0.0.1:9")
     with pytest.raises(SettingsError, match=r"^Set AWS_ENDPOINT_URL, which say"):
         set_up(Settings.load(), print, wait_s=0, cluster=SecretFiles(folder))
+
+
+def test_a_bucket_of_ones_own_is_for_clusters(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["set-up", "--own-bucket", "--secrets", str(tmp_path)])
+    assert isinstance(done.exception, SettingsError)
+    assert "--own-bucket is for clusters" in str(done.exception)
 
 
 @needs_minio

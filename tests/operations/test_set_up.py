@@ -97,6 +97,15 @@ def test_the_inboxs_keys_to_a_bucket_of_ones_own_may_be_missing_but_not_half(api
         done(api)
 
 
+def test_empty_keys_say_that_pods_have_roles_and_stay_empty(api: FakeApi) -> None:
+    for place in STORES:
+        api.secrets[place] = dict.fromkeys(KEYS, "")
+    done(api)
+    assert api.secrets["perennial", "store-server"] == dict.fromkeys(KEYS, "")
+    assert api.secrets["kubeflow", "perennial-store"].items() >= dict.fromkeys(KEYS, "").items()
+    assert api.secrets["kubeflow", "perennial-store"]["PERENNIAL_STORE"] == "s3://b/store"
+
+
 def test_a_refused_right_is_named(api: FakeApi) -> None:
     api.denied.add("create")
     with pytest.raises(ClusterError, match=r"POST /api/v1/namespaces/perennial/secrets: .*cannot create.* Apply the manifests"):

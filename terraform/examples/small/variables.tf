@@ -1,0 +1,15 @@
+variable "region" {
+  description = "Region that everything is in."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "The region must be one of AWS's, such as eu-central-1."
+  }
+}
+
+variable "api_access_cidrs" {
+  description = "Networks that may reach the Kubernetes API over the internet; with none, only the VPC reaches it."
+  type        = list(string)
+  default     = []
+}
