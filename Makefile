@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.tools:$(PATH)
 REGISTRY := -m releasing.images --prefix "$(IMAGES)" $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again) \
 	$(if $(SIGNER),--signer "$(SIGNER)") $(if $(ISSUER),--issuer "$(ISSUER)")
 
-.PHONY: demo test test-crash test-cluster bench bench-serving lint format lock images clean
+.PHONY: demo test test-crash test-cluster bench bench-serving lint format lock images secrets clean
 .PHONY: tools missing-images sbom scan push digests sign bump propose verify apply schedule release notes packages sign-packages publish
 
 demo: $(READY)  ## show the whole loop on the bundled site; ARGS="--no-serve --json", ARGS="--seed 3", ...
@@ -45,6 +45,9 @@ format: $(READY)
 
 images:  ## build the container images; BASE=image, IMAGES=ghcr.io/acme/, ONLY=step,train, PUSH=1, ARGS="--network host" for docker build
 	@$(PYTHON) -m components.images build --prefix "$(IMAGES)" $(if $(BASE),--base $(BASE)) $(if $(ONLY),--only $(ONLY)) $(if $(PUSH),--push) -- $(ARGS)
+
+secrets:  ## passwords for compose.yaml that aren't there yet, into .secrets
+	@$(PYTHON) -m perennial.operations.secret_files
 
 lock: $(READY)  ## resolve again, newest versions that pyproject.toml allows; GROUP=tools for a part of them
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python locks/resolve.py $(if $(GROUP),--group $(GROUP))

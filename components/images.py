@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ BESIDE = {
 """What goes into the images without code, which therefore keep their tag, and their pods, when only code changes."""
 
 KUSTOMIZATION = Path("manifests/components/images/kustomization.yaml")
+COMPOSE = Path("compose.yaml")
 
 
 def tag(name: str = "step", root: Path = ROOT) -> str:
@@ -71,7 +73,11 @@ def build(names: Sequence[str], *, prefix: str = "", base: str = "", push: bool 
 
 
 def kustomize(prefix: str = "", root: Path = ROOT, digests: Mapping[str, str] | None = None) -> Path:
-    """Write the images' names and tags, and the registry's digests where they are given, for the manifests; return the file."""
+    """Write the images' names and tags, and the registry's digests where they are given, for manifests and compose.yaml.
+
+    Returns:
+        The manifests' file.
+    """
     lines = ["# Written by 'make images': the names and tags under which the manifests take the images."]
     lines += ["apiVersion: kustomize.config.k8s.io/v1alpha1", "kind: Component", "images:"]
     for name in sorted(NAMES):
@@ -81,7 +87,22 @@ def kustomize(prefix: str = "", root: Path = ROOT, digests: Mapping[str, str] | 
     path = root / KUSTOMIZATION
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
+    _compose(prefix, root, digests or {})
     return path
+
+
+def _compose(prefix: str, root: Path, digests: Mapping[str, str]) -> None:
+    """Write the same into compose.yaml, where there is one."""
+    path = root / COMPOSE
+    if not path.is_file():
+        return
+
+    def image(line: re.Match[str]) -> str:
+        name = line["name"]
+        digest = f"@{digests[name]}" if name in digests else ""
+        return f"{line['before']}{prefix}perennial-{name}:{tag(name, root)}{digest}"
+
+    path.write_text(re.sub(r"(?m)^(?P<before> +image: )\S*perennial-(?P<name>[a-z-]+):\S+$", image, path.read_text()))
 
 
 def _files(root: Path, parts: Sequence[str]) -> Iterator[Path]:
@@ -128,7 +149,7 @@ def main() -> None:
         return
     if given.command == "build":
         build(given.only.split(","), prefix=given.prefix, base=given.base, push=given.push, docker=given.docker)
-    print(kustomize(given.prefix).relative_to(ROOT), "names the tags")  # noqa: T201
+    print(kustomize(given.prefix).relative_to(ROOT), "and", COMPOSE, "name the tags")  # noqa: T201
 
 
 if __name__ == "__main__":

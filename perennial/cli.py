@@ -22,7 +22,7 @@ from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
 from perennial.cli_tasks import DEMO, Json, TaskName, load, load_or_find, tasks_that_ran
 from perennial.errors import EndpointError, PerennialError, SettingsError
-from perennial.settings import Settings
+from perennial.settings import Settings, read_secret_files
 from perennial.task import Task
 from perennial.terminal import RunView, console, show, show_json
 
@@ -49,6 +49,7 @@ Stuck = Annotated[str, typer.Option("--stuck", metavar="TIME", help="How long a 
 def main() -> None:
     """Run the command line; a mistake is one sentence on standard error and exit code 2."""
     try:
+        read_secret_files()
         app()
     except PerennialError as error:
         console.print(str(error), markup=False)
@@ -322,9 +323,12 @@ def set_up(
     ] = False,
     every: Annotated[str, typer.Option(metavar="TIME", help="Do it again each TIME, as in a pod: 5m.")] = "",
     done: Annotated[Path | None, typer.Option(metavar="FILE", help="File to touch each time that all was done.")] = None,
+    secrets: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="On one host: the folder of secrets, instead of a cluster's.")
+    ] = None,
 ) -> None:
-    """Make what a cluster's installation lacks: Secrets, bucket, users. Changes nothing that is there."""
-    cluster.set_up(wait_s=wait, own_bucket=own_bucket, every=every, done=done)
+    """Make what an installation on a cluster or one host lacks: Secrets, bucket, users. Changes nothing that is there."""
+    cluster.set_up(wait_s=wait, own_bucket=own_bucket, every=every, done=done, secrets=secrets)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from perennial.errors import SettingsError
 from perennial.settings import Settings
 from perennial.task import Task
 from perennial.terminal import RunView, console, show, show_json
@@ -87,10 +88,13 @@ def list_schedules(settings: Settings, *, as_json: bool) -> None:
     show(("task", "cron (UTC)", "state", "version", "last run", "started", "id"), rows)
 
 
-def set_up(*, wait_s: float, own_bucket: bool, every: str, done: Path | None) -> None:
+def set_up(*, wait_s: float, own_bucket: bool, every: str, done: Path | None, secrets: Path | None) -> None:
     """Make what an installation lacks, once or again and again; what was said the time before isn't said again."""
+    from perennial.operations.secret_files import SecretFiles
     from perennial.operations.set_up import set_up as make
 
+    if own_bucket and secrets:
+        raise SettingsError("--own-bucket is for clusters: on one host, MinIO and its users are set-up's. Leave one of both out.")
     said: set[str] = set()
 
     def once() -> None:
@@ -101,7 +105,7 @@ def set_up(*, wait_s: float, own_bucket: bool, every: str, done: Path | None) ->
             if line not in said:
                 console.print(line, markup=False)
 
-        make(Settings.load(), say, wait_s=wait_s, own_bucket=own_bucket)
+        make(Settings.load(), say, wait_s=wait_s, own_bucket=own_bucket, cluster=SecretFiles(secrets) if secrets else None)
         said.clear()
         said.update(lines)
         if done:

@@ -1,5 +1,6 @@
 """Where this installation keeps its state and listens: ``PERENNIAL_*`` variables, then ``perennial.yaml``, then defaults."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,28 @@ from perennial.errors import SettingsError
 from perennial.processes import usable_cores
 
 FILE = "perennial.yaml"
+
+SECRETS = ("AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_PASSWORD", "PERENNIAL_INBOX_TOKEN")
+"""Variables that may be given as files instead, each by the variable NAME_FILE."""
+
+
+def read_secret_files() -> None:
+    """Set each secret's variable that isn't set from the file that its NAME_FILE names, as containers mount secrets.
+
+    Raises:
+        SettingsError: such a file can't be read, or holds nothing.
+    """
+    for name in SECRETS:
+        file = os.environ.get(f"{name}_FILE")
+        if not file or os.environ.get(name):
+            continue
+        try:
+            value, reason = Path(file).read_text(encoding="utf-8").strip(), "it is empty"
+        except (OSError, UnicodeDecodeError) as error:
+            value, reason = "", getattr(error, "strerror", None) or str(error)
+        if not value:
+            raise SettingsError(f"{name}_FILE names {file}, which gives no {name}: {reason}. Correct the path or the file.")
+        os.environ[name] = value
 
 
 class Settings(BaseSettings):

@@ -26,11 +26,12 @@ DEFAULTS = {
 
 
 def main() -> None:
+    read_files()
     if missing := [name for name in NEEDED if not os.environ.get(name)]:
-        sys.exit(f"MLflow can't start: {', '.join(missing)} must be set, from the Secrets 'postgres' and 'mlflow-admin'.")
+        sys.exit(f"MLflow can't start: {', '.join(missing)} must be set, or each with _FILE the file that holds it.")
     if len(os.environ["MLFLOW_ADMIN_PASSWORD"]) < SHORTEST:
         sys.exit(
-            f"MLflow can't start: MLFLOW_ADMIN_PASSWORD has fewer than {SHORTEST} characters; change the Secret 'mlflow-admin'."
+            f"MLflow can't start: MLFLOW_ADMIN_PASSWORD has fewer than {SHORTEST} characters; change the secret 'mlflow-admin'."
         )
     wait_for_database()
     for name, value in DEFAULTS.items():
@@ -39,6 +40,18 @@ def main() -> None:
     os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_auth_config())
     bring_admin_in_line()
     serve()
+
+
+def read_files() -> None:
+    """Take each secret whose variable isn't set from the file that its NAME_FILE names."""
+    for name in (*NEEDED, "AWS_SECRET_ACCESS_KEY"):
+        file = os.environ.get(f"{name}_FILE")
+        if not file or os.environ.get(name):
+            continue
+        try:
+            os.environ[name] = Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            sys.exit(f"MLflow can't start: {name}_FILE names {file}, which can't be read ({error.strerror}).")
 
 
 def database(name: str) -> str:

@@ -1,6 +1,9 @@
 #!/bin/sh
-# PostgreSQL for MLflow: the cluster is made once; at each start its passwords are those of the environment.
+# PostgreSQL for MLflow: the cluster is made once; at each start its passwords are those of the environment, or of files that it names.
 set -eu
+if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE"); fi
+if [ -n "${MLFLOW_DB_PASSWORD_FILE:-}" ]; then MLFLOW_DB_PASSWORD=$(cat "$MLFLOW_DB_PASSWORD_FILE"); fi
+export POSTGRES_PASSWORD MLFLOW_DB_PASSWORD
 : "${POSTGRES_PASSWORD:?must be set: the password of the role postgres}"
 : "${MLFLOW_DB_PASSWORD:?must be set: the password of the role mlflow}"
 umask 077

@@ -1,7 +1,6 @@
 """Secrets and the ConfigMap on a cluster: what is missing is made, what exists is kept."""
 
 import base64
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -28,11 +27,6 @@ class Api(Protocol):
     def find(self, path: str) -> Document | None: ...
     def post(self, path: str, document: Document) -> Document: ...
     def patch(self, path: str, document: Document) -> Document: ...
-
-
-def random_password() -> str:
-    """Return 32 characters that nobody can guess, all of them safe in a URL."""
-    return secrets.token_urlsafe(24)
 
 
 class ClusterSecrets:
@@ -64,6 +58,10 @@ class ClusterSecrets:
         with _what_next():
             found = self._api.get(f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}")
         return {"apiVersion": "v1", "kind": "ServiceAccount", "name": account, "uid": found["metadata"]["uid"]}
+
+    def called(self, namespace: str, name: str) -> str:
+        """Return what people call a Secret."""
+        return f"{namespace}/{name}"
 
     def read(self, namespace: str, name: str) -> Values:
         """Return a Secret's values, none where there is no such Secret.

@@ -1,82 +1,35 @@
-"""Setting up an installation on a cluster: Secrets, the bucket and its users, MLflow's users.
+"""Setting up an installation, on a cluster or on one host: Secrets, the bucket and its users, MLflow's users.
 
 It may be run any number of times. The Secrets are the truth for names and passwords: what exists is kept and the servers are
 brought in line with it, so that rotating a password is changing its Secret and running set-up again.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import NoReturn
 
 from perennial.catalog.access import Keys, Place
 from perennial.catalog.bucket import set_up_bucket
 from perennial.errors import ClusterError
-from perennial.operations.cluster_secrets import CONFIG, ClusterSecrets, Values, random_password
+from perennial.operations.cluster_secrets import CONFIG, ClusterSecrets, Values
 from perennial.operations.mlflow_users import set_up_users
+from perennial.operations.secret_files import SecretFiles
+from perennial.operations.wanted import ACCESS, OWN, PASSWORD, PIPELINES, SECRET, USER, Wanted
 from perennial.settings import Settings
 
 ACCOUNT = "perennial-pipeline"
 """The service account of the pipelines' pods; the Secrets beside it go when it goes."""
 
-_ACCESS, _SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
-_USER, _PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
-_PLACES = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ALLOW_HTTP", "PERENNIAL_STORE", "PERENNIAL_ENDPOINT_URL")
 Say = Callable[[str], None]
-Made = Mapping[str, Callable[[], str]]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A Secret: the values that are made where it lacks them, and those of the ConfigMap that it repeats.
-
-    Those in the pipelines' namespace are whole connections: older Kubeflow back ends mount Secrets and no ConfigMaps. Of those
-    with keys to the ``bucket``, the ``optional`` ones may be missing where the bucket is looked after elsewhere.
-    """
-
-    name: str
-    made: Made
-    repeated: tuple[str, ...] = ()
-    bucket: bool = field(default=False, kw_only=True)
-    optional: bool = field(default=False, kw_only=True)
-
-
-def _named(name: str) -> Callable[[], str]:
-    return lambda: name
-
-
-def _keys(service: str) -> Made:
-    return {_ACCESS: _named(service), _SECRET: random_password}
-
-
-def _user(name: str) -> Made:
-    return {_USER: _named(name), _PASSWORD: random_password}
-
-
-OWN = (
-    Wanted("minio-root", {"MINIO_ROOT_USER": _named("root"), "MINIO_ROOT_PASSWORD": random_password}, bucket=True),
-    Wanted("postgres", {"POSTGRES_PASSWORD": random_password, "MLFLOW_DB_PASSWORD": random_password}),
-    Wanted(
-        "mlflow-admin",
-        {
-            "MLFLOW_ADMIN_USERNAME": _named("admin"),
-            "MLFLOW_ADMIN_PASSWORD": random_password,
-            "MLFLOW_FLASK_SERVER_SECRET_KEY": random_password,
-        },
-    ),
-    *(Wanted(f"store-{service}", _keys(service), bucket=True) for service in ("mlflow", "server", "dashboard")),
-    Wanted("store-inbox", _keys("inbox"), bucket=True, optional=True),
-    Wanted("inbox-notifications", {"PERENNIAL_INBOX_TOKEN": random_password}),
-    Wanted("mlflow-dashboard", _user("dashboard")),
-)
-PIPELINES = (
-    Wanted("perennial-store", _keys("pipeline"), _PLACES, bucket=True),
-    Wanted("perennial-mlflow", _user("pipeline"), ("PERENNIAL_MLFLOW",)),
-)
 
 
 def set_up(
-    settings: Settings, say: Say, *, wait_s: float = 300, own_bucket: bool = False, cluster: ClusterSecrets | None = None
+    settings: Settings,
+    say: Say,
+    *,
+    wait_s: float = 300,
+    own_bucket: bool = False,
+    cluster: ClusterSecrets | SecretFiles | None = None,
 ) -> None:
     """Make what is missing and bring MinIO's and MLflow's users in line with their Secrets.
 
@@ -87,7 +40,7 @@ def set_up(
         wait_s: seconds to wait for MinIO, and then for MLflow.
         own_bucket: the bucket is one that its owner looks after: its Secrets must be there, with empty keys where pods have
             roles instead, and no MinIO is touched.
-        cluster: instead of the cluster that this pod is on or that KUBECONFIG names.
+        cluster: instead of the cluster that this pod is on or that KUBECONFIG names; files, on one host.
 
     Raises:
         ClusterError: the cluster's API is away or refuses something, or a Secret is missing that can't be made.
@@ -101,14 +54,16 @@ def set_up(
         place = Place.of(os.environ.get("AWS_ENDPOINT_URL") or _of(config, "AWS_ENDPOINT_URL"), _of(config, "PERENNIAL_STORE"))
         root = Keys(found["minio-root"]["MINIO_ROOT_USER"], found["minio-root"]["MINIO_ROOT_PASSWORD"])
         named = {"pipeline": "perennial-store"} | {name: f"store-{name}" for name in ("server", "dashboard", "inbox", "mlflow")}
-        users = {service: Keys(found[secret][_ACCESS], found[secret][_SECRET]) for service, secret in named.items()}
+        users = {service: Keys(found[secret][ACCESS], found[secret][SECRET]) for service, secret in named.items()}
         set_up_bucket(place, root, users, wait_s=wait_s, say=say)
     admin = found["mlflow-admin"]["MLFLOW_ADMIN_USERNAME"], found["mlflow-admin"]["MLFLOW_ADMIN_PASSWORD"]
-    people = {found[name][_USER]: found[name][_PASSWORD] for name in ("perennial-mlflow", "mlflow-dashboard")}
+    people = {found[name][USER]: found[name][PASSWORD] for name in ("perennial-mlflow", "mlflow-dashboard")}
     set_up_users(settings.mlflow or _of(config, "PERENNIAL_MLFLOW"), admin, people, wait_s=wait_s, say=say)
 
 
-def _secrets(cluster: ClusterSecrets, settings: Settings, config: Values, own_bucket: bool, say: Say) -> dict[str, Values]:
+def _secrets(
+    cluster: ClusterSecrets | SecretFiles, settings: Settings, config: Values, own_bucket: bool, say: Say
+) -> dict[str, Values]:
     """Make what is missing in both namespaces, and return all values by the Secrets' names."""
     found: dict[str, Values] = {}
     owner = cluster.owner(settings.kfp_namespace, ACCOUNT)
@@ -123,11 +78,11 @@ def _secrets(cluster: ClusterSecrets, settings: Settings, config: Values, own_bu
         made = {} if own_bucket and wanted.bucket else wanted.made
         repeated = {key: config[key] for key in wanted.repeated if key in config}
         found[wanted.name], done = cluster.ensure(namespace, wanted.name, made=made, fixed=repeated, owner=owned)
-        say(f"Secret {namespace}/{wanted.name}: {done}")
+        say(f"Secret {cluster.called(namespace, wanted.name)}: {done}")
     return found
 
 
-def _refuse_missing(cluster: ClusterSecrets, namespace: str, wanted: Wanted) -> None:
+def _refuse_missing(cluster: ClusterSecrets | SecretFiles, namespace: str, wanted: Wanted) -> None:
     there = cluster.read(namespace, wanted.name)
     keyless = wanted.made.keys() <= there.keys() and not any(there[key] for key in wanted.made)
     missing = [key for key in wanted.made if not there.get(key)]

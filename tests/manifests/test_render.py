@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from perennial.operations.doctor.rights import RELEASE
-from perennial.operations.set_up import OWN, PIPELINES
+from perennial.operations.wanted import OWN, PIPELINES
 from perennial.task import load_task
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"

@@ -10,7 +10,7 @@ from perennial.operations.doctor import Check, examine_here, guarded
 from perennial.operations.doctor.installation import claims, namespace, secrets, store, workloads
 from perennial.operations.doctor.platform import gateway, kserve, pipelines
 from perennial.operations.doctor.rights import RELEASE, rights
-from perennial.operations.set_up import OWN, PIPELINES
+from perennial.operations.wanted import OWN, PIPELINES
 from perennial.settings import Settings
 from tests.operations.fake_kube import FakeKube
 

@@ -4,7 +4,8 @@ import pytest
 
 from perennial.errors import ClusterError, RegistryError, RegistryUnavailable
 from perennial.operations.cluster_secrets import ClusterSecrets
-from perennial.operations.set_up import OWN, PIPELINES, set_up
+from perennial.operations.set_up import set_up
+from perennial.operations.wanted import OWN, PIPELINES
 from perennial.settings import Settings
 from tests.operations.fake_cluster import FakeApi, fake_mlflow
 

@@ -8,7 +8,7 @@ from perennial.kube.api import Document, Kube
 from perennial.kube.pod_reasons import reason
 from perennial.operations.cluster_secrets import CONFIG
 from perennial.operations.doctor.check import PROBE, Check
-from perennial.operations.set_up import OWN, PIPELINES
+from perennial.operations.wanted import OWN, PIPELINES
 from perennial.settings import Settings
 
 _PART = "app.kubernetes.io/part-of=perennial"
