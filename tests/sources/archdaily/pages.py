@@ -112,4 +112,4 @@ def sitemap(*addresses: tuple[str, str], index: bool = False, zipped: bool = Tru
     text = (
         f'<?xml version="1.0" encoding="UTF-8"?><{outer} xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</{outer}>'
     )
-    return gzip.compress(text.encode()) if zipped else text.encode()
+    return gzip.compress(text.encode(), mtime=0) if zipped else text.encode()
