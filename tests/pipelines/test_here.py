@@ -13,7 +13,7 @@ from perennial.errors import StepFailed
 from perennial.rules import FolderRule
 from perennial.settings import Settings
 from perennial.task import BackboneSpec, FolderSource, Task, save_task
-from pipelines.here import _Lines, run_here
+from pipelines.here import _environment, _Lines, run_here
 from tests.small_world import CLASSES, picture
 
 
@@ -26,6 +26,14 @@ def test_lines_of_steps_are_heard_and_all_are_kept() -> None:
     assert heard == [("scrape", "progress", "3 of 9"), ("scrape", "error", "no such site")]
     assert lines.error == "no such site"
     assert "something else" in log.getvalue()
+
+
+def test_steps_get_the_settings_of_their_run_and_not_those_around_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERENNIAL_ENDPOINT_URL", "http://elsewhere")
+    with _environment("run", Settings(home=tmp_path, endpoint_url="", contact="ops@example.org")):
+        seen = Settings.load()
+    assert (seen.endpoint_url, seen.contact, seen.home) == ("", "ops@example.org", tmp_path)
+    assert Settings.load().endpoint_url == "http://elsewhere"
 
 
 @pytest.mark.timeout(120)
