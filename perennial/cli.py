@@ -3,7 +3,7 @@
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from perennial import (
     cli_releases,
     cli_review,
     cli_sources,
+    cli_tidy,
 )
 from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
@@ -25,6 +26,9 @@ from perennial.errors import EndpointError, PerennialError, SettingsError
 from perennial.settings import Settings, read_secret_files
 from perennial.task import Task
 from perennial.terminal import RunView, console, show, show_json
+
+if TYPE_CHECKING:
+    from perennial.registry import Version
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -214,11 +218,12 @@ def models(task: TaskName, as_json: Json = False) -> None:
         show_json(
             [
                 {"version": v.number, "digest": v.digest, "aliases": v.aliases, "run": v.run, "backbone": v.backbone}
+                | {"archived": v.archived}
                 for v in versions
             ]
         )
         return
-    rows = [(v.number, v.digest[:12], f"{v.created:%Y-%m-%d %H:%M}", " ".join(v.aliases)) for v in versions]
+    rows = [(v.number, v.digest[:12], f"{v.created:%Y-%m-%d %H:%M}", _standing(v)) for v in versions]
     show(("version", "model", "made (UTC)", "alias"), rows)
 
 
@@ -226,6 +231,7 @@ app.command()(cli_releases.releases)
 app.command()(cli_releases.rollback)
 app.command()(cli_releases.reconcile)
 app.command()(cli_inbox.inbox)
+app.command()(cli_tidy.tidy)
 
 
 @app.command()
@@ -338,6 +344,10 @@ def doctor(
 ) -> None:
     """Say what is missing or wrong, and what to do about it."""
     cluster.doctor(Settings.load(), on_cluster=on_cluster, as_json=as_json)
+
+
+def _standing(version: "Version") -> str:
+    return " ".join([*version.aliases, *([f"archived {version.archived}"] if version.archived else [])])
 
 
 def _run_once(task: Task, settings: Settings) -> dict[str, Any]:

@@ -15,11 +15,14 @@ from perennial._runs import LONGEST_TAG, Run, join_tags, run_metrics, run_params
 from perennial.catalog.objects import Objects
 from perennial.errors import RegistryError
 
-__all__ = ["Alias", "RecordedRun", "Registry", "Run", "Version", "mlmodel"]
+__all__ = ["ARCHIVED", "Alias", "RecordedRun", "Registry", "Run", "Version", "mlmodel"]
 
 Alias = Literal["champion", "challenger"]
 
 MLMODEL = "MLmodel"
+ARCHIVED = "perennial.archived"
+"""Tag of a version whose folder was archived: when that was; "" where it is back."""
+
 _DIGEST, _BACKBONE, _RUN, _OUTCOME = "perennial.model", "perennial.backbone", "perennial.run", "perennial.outcome"
 
 
@@ -36,6 +39,11 @@ class Version:
     source: str
     aliases: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def archived(self) -> str:
+        """The day on which its folder was archived; "" where it wasn't."""
+        return self.tags.get(ARCHIVED, "")
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     tag: str = Field("", description="Tag of the images; by default the digest of this checkout's content.")
     accelerator: str = Field("nvidia.com/gpu", description="Resource that fine-tuning asks the cluster for; empty: none.")
 
+    keep_predictions_days: int = Field(90, ge=0, description="Days after which predictions and their pictures go; 0: never.")
+    keep_models_days: int = Field(30, ge=0, description="Days after which what nobody needs is archived; 0: never.")
+    keep_versions: int = Field(5, ge=1, description="Promoted versions that stay to go back to, whatever their age.")
+    keep_runs_days: int = Field(90, ge=0, description="Days after which the folders of runs go; 0: never.")
+    keep_quarantine_days: int = Field(30, ge=0, description="Days after which what was refused goes; 0: never.")
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -228,6 +228,7 @@ class Task(_Part):
     release: ReleaseSpec = ReleaseSpec()
     endpoint: str = Field("", pattern=r"^([a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?)?$", description="By default the task's name.")
     keep_pictures: bool = Field(False, description="Keep pictures that the endpoint is asked about, so that they can be learnt.")
+    archive_images_days: int = Field(0, ge=0, description="Days after which images go to the store's archive; 0: never.")
     schedule: str = Field("0 0 */6 * * *", description="Cron with seconds first, UTC; empty: paused on the cluster.")
     shard_images: int = Field(2000, ge=1, description="New images that one pod embeds; more are spread over several pods.")
 

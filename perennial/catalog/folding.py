@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from perennial.catalog import feedback, predictions
 from perennial.catalog.digests import digest_of_bytes
 from perennial.catalog.feedback import FeedbackRecord
+from perennial.catalog.locks import exclusive
 from perennial.catalog.objects import Objects
 from perennial.catalog.predictions import SHA256, PredictionRecord
 from perennial.catalog.quarantine import quarantine
@@ -25,6 +26,9 @@ Form = Callable[[bytes], bytes]
 """Brings a picture into the catalog's form, or raises ImageRejected."""
 
 AT_ONCE = 100
+PICTURES = "pictures"
+"""The lock of whoever keeps pictures and names them in the tables, or deletes those that no row names."""
+
 _READERS = 16
 
 
@@ -76,14 +80,23 @@ def fold(objects: Objects, endpoint: str, form: Form) -> Folded:
     keys = (key for key in objects.keys(f"{FOLDER}/{endpoint}") if is_segment(key))
     with ThreadPoolExecutor(_READERS) as pool:
         while some := list(islice(keys, AT_ONCE)):
-            pile = _Pile()
-            for key, data in zip(some, pool.map(lambda key: _get(objects, key), some), strict=True):
-                _read(objects, key, data, pile, form, folded)
-            folded.predictions += predictions.add(objects, pile.predictions)
-            folded.feedback += feedback.add(objects, pile.feedback)
-            list(pool.map(objects.delete, list(_spent(objects, pile.segments))))
-            list(pool.map(objects.delete, [segment.key for segment in pile.segments]))
+            with exclusive(objects, PICTURES) as check:
+                _take(objects, some, pool, form, folded, check)
     return folded
+
+
+def _take(
+    objects: Objects, keys: Sequence[str], pool: ThreadPoolExecutor, form: Form, folded: Folded, check: Callable[[], None]
+) -> None:
+    """Take what these segments hold into the tables, then delete them."""
+    pile = _Pile()
+    for key, data in zip(keys, pool.map(lambda key: _get(objects, key), keys), strict=True):
+        _read(objects, key, data, pile, form, folded)
+    check()
+    folded.predictions += predictions.add(objects, pile.predictions)
+    folded.feedback += feedback.add(objects, pile.feedback)
+    list(pool.map(objects.delete, list(_spent(objects, pile.segments))))
+    list(pool.map(objects.delete, [segment.key for segment in pile.segments]))
 
 
 def _read(objects: Objects, key: str, data: bytes | None, pile: _Pile, form: Form, folded: Folded) -> None:

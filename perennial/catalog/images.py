@@ -3,12 +3,14 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from perennial.catalog.archive import archived_key
 from perennial.catalog.aside import Aside
 from perennial.catalog.digests import canonical, digest_of_bytes
 from perennial.catalog.labels import Labels
@@ -17,7 +19,7 @@ from perennial.catalog.objects import Objects
 from perennial.catalog.rows import Image
 from perennial.catalog.splits import split_of
 from perennial.catalog.tables import Layout, Table, View, among, key_field, quoted
-from perennial.errors import CatalogError
+from perennial.errors import CatalogError, ObjectMissing
 
 LAYOUT = Layout(
     pa.schema(
@@ -76,14 +78,19 @@ class Images:
         return self.enter([image for image, _ in images])
 
     def store(self, pixels: bytes) -> str:
-        """Store pixels, if they aren't there yet, and return the id of their image."""
+        """Store pixels and return the id of their image; those that lie there without a row count as new ones again."""
         id = digest_of_bytes(pixels)
-        self._objects.create(pixels_key(id), pixels)
+        self._objects.put(pixels_key(id), pixels)
         return id
 
     def pixels(self, id: str) -> bytes:
-        """Return an image's JPEG; ObjectMissing where there is no such image."""
-        return self._objects.get(pixels_key(id))
+        """Return an image's JPEG, from the archive where it lies there; ObjectMissing where there is no such image."""
+        try:
+            return self._objects.get(pixels_key(id))
+        except ObjectMissing:
+            with suppress(ObjectMissing):
+                return self._objects.get(archived_key(pixels_key(id)))
+            raise
 
     def enter(self, images: Sequence[Image]) -> int:
         """Write the rows of images whose pixels are stored, the first of each id; return how many were new."""

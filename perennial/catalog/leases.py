@@ -13,7 +13,7 @@ from pathlib import Path
 
 from perennial.catalog.digests import canonical
 from perennial.catalog.objects import Objects
-from perennial.errors import LeaseHeld, LeaseLost, StoreError
+from perennial.errors import LeaseHeld, LeaseLost, ObjectMissing, StoreError
 
 POLL_S = 0.2
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -113,6 +113,15 @@ def lease(objects: Objects, name: str, ttl_s: float = 60, wait_s: float = 0) -> 
     finally:
         with suppress(LeaseLost):  # what must not be written after a loss is guarded by check()
             held.end()
+
+
+def taken(objects: Objects, name: str) -> bool:
+    """Return whether a process holds the lease ``name`` at this moment."""
+    try:
+        holder = _read(objects.get(_key(name)))
+    except ObjectMissing:
+        return False
+    return holder is not None and not holder.gone
 
 
 def _take(objects: Objects, name: str, ttl_s: float, wait_s: float) -> Holder:

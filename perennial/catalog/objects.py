@@ -1,5 +1,6 @@
 """Objects under keys such as ``models/regions/ab12/model.json``: one interface to a folder and to S3."""
 
+import datetime
 import fcntl
 import json
 import os
@@ -8,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,15 @@ from perennial.errors import ObjectMissing, StoreError, StoreUnavailable
 MARKERS = ("release.json", "model.json", "backbone.json")
 LOCKS = ".locks"
 MISSING = (FileNotFoundError, NotFoundError)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a listing says of an object: its size in bytes and when it was written."""
+
+    key: str
+    size: int
+    written: datetime.datetime
 
 
 class Objects:
@@ -83,6 +94,41 @@ class Objects:
                 self._refuse_missing_bucket(error)
                 return {}
         return {entry["path"]: entry["size"] for page in pages for entry in page if not entry["path"].startswith(LOCKS)}
+
+    def stored(self, prefix: str) -> list[Stored]:
+        """Return what lies below ``prefix``, as :meth:`keys` understands it, sorted by key."""
+        with told(self.url, f"listing {prefix}", writing=False):
+            try:
+                pages = list(obstore.list(self._store, prefix.strip("/")))
+            except MISSING as error:
+                self._refuse_missing_bucket(error)
+                return []
+        found = [Stored(entry["path"], entry["size"], entry["last_modified"]) for page in pages for entry in page]
+        return sorted(found, key=lambda one: one.key)
+
+    def written(self, key: str) -> datetime.datetime | None:
+        """Return when an object was written; None where there is none."""
+        with told(self.url, f"looking for {key}", writing=False):
+            try:
+                return obstore.head(self._store, _checked(key))["last_modified"]
+            except MISSING as error:
+                self._refuse_missing_bucket(error)
+                return None
+
+    def copy(self, key: str, to: str) -> None:
+        """Copy an object within the store, over what was there.
+
+        Raises:
+            ObjectMissing: no object has this key.
+        """
+        with told(self.url, f"copying {key} to {to}", writing=True):
+            try:
+                obstore.copy(self._store, _checked(key), _checked(to))
+            except MISSING as error:
+                self._refuse_missing_bucket(error)
+                raise ObjectMissing(
+                    f"The store {self.url} has no object {key}. It was never written, or it was deleted."
+                ) from None
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object, whole or not at all, over what was there."""

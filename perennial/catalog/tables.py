@@ -6,6 +6,7 @@ the same new key at once Lance would insert both (14.0; its check by primary key
 
 from __future__ import annotations
 
+import datetime
 import functools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 from perennial.catalog.failures import table_told
 from perennial.catalog.locks import exclusive
 from perennial.catalog.objects import Objects
-from perennial.catalog.upkeep import tidy
+from perennial.catalog.upkeep import KEPT_VERSIONS, clean, tidy
 
 if TYPE_CHECKING:
     import lance
@@ -157,6 +158,25 @@ class Table:
                 check()
                 with self.told("deleting from", writing=True):
                     dataset.delete(where)
+
+    def outdated(self) -> list[datetime.datetime]:
+        """Return when those versions were written that :meth:`clean` would drop."""
+        dataset = self._open()
+        if dataset is None:
+            return []
+        before = datetime.datetime.now(datetime.UTC) - KEPT_VERSIONS
+        written = [version["timestamp"].astimezone(datetime.UTC) for version in dataset.versions()[:-1]]
+        return [moment for moment in written if moment < before]
+
+    def clean(self) -> int:
+        """Drop versions that are an hour old and what only they hold, deleted rows among it; return the bytes freed."""
+        with exclusive(self.objects, f"table {self.name}") as check:
+            dataset = self._open()
+            if dataset is None:
+                return 0
+            check()
+            with self.told("cleaning", writing=True):
+                return clean(dataset, self.layout.fragment_rows)
 
     def _open(self) -> LanceDataset | None:
         import lance

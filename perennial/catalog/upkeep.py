@@ -32,6 +32,13 @@ def tidy(dataset: LanceDataset, indexed: Sequence[str], fragment_rows: int) -> N
     dataset.cleanup_old_versions(KEPT_VERSIONS)
 
 
+def clean(dataset: LanceDataset, fragment_rows: int) -> int:
+    """Write fragments anew without the rows that were deleted, drop versions that are an hour old, and return the bytes freed."""
+    if any(part.metadata.num_deletions for part in dataset.get_fragments()):
+        dataset.optimize.compact_files(target_rows_per_fragment=fragment_rows, materialize_deletions_threshold=0.0)
+    return int(dataset.cleanup_old_versions(KEPT_VERSIONS).bytes_removed)
+
+
 def _index(dataset: LanceDataset, columns: Sequence[str]) -> None:
     there = {name for index in dataset.describe_indices() for name in index.field_names}
     for column in columns:

@@ -7,10 +7,13 @@ killed run left between the endpoint record and the alias is finished by the sam
 from dataclasses import dataclass
 from typing import Literal
 
+from perennial.catalog.archive import archived_key
 from perennial.catalog.catalog import Catalog
+from perennial.catalog.objects import Objects
 from perennial.deployment.endpoints import OUTCOME, REASON, HeldEndpoint, held_endpoint
 from perennial.deployment.states import Progress
 from perennial.errors import RegistryError
+from perennial.learning.folder import DESCRIPTION
 from perennial.learning.model import load_model, model_prefix
 from perennial.registry import Registry, Version
 from perennial.serving.record import EndpointRecord, Queued
@@ -112,7 +115,7 @@ def rollback(
     the endpoint keep their models.
 
     Raises:
-        RegistryError: there is no such version, or none to go back to; or an A/B is under way.
+        RegistryError: there is no such version, or none to go back to, or it was archived; or an A/B is under way.
         LeaseHeld: a deployment of this endpoint goes on.
         ClusterError: the endpoint is on a cluster, and that is away.
     """
@@ -120,6 +123,7 @@ def rollback(
         endpoint.settle()
         serving = registry.champion(task.name)
         target = _target(registry, task, serving, version)
+        require_folder(endpoint.catalog.objects, target)
         record = _settled(endpoint, task, serving, target)
         if record.hold:
             raise RegistryError(
@@ -137,6 +141,22 @@ def rollback(
                 endpoint.book.note(record.stable, "rolled_back", reason)
         sentence = f"Version {target.number} of {task.name} serves again: {reason}.{_aside(endpoint)}"
         return Deployed("promoted", target.number, release, reason, sentence)
+
+
+def require_folder(objects: Objects, version: Version) -> None:
+    """Do nothing where a version's folder is in the store.
+
+    Raises:
+        RegistryError: it was archived.
+    """
+    prefix = model_prefix(version.task, version.digest)
+    if version.archived and not objects.exists(f"{prefix}/{DESCRIPTION}"):
+        folders = [prefix, *([one] if not objects.exists(f"{(one := f'backbones/{version.backbone}')}/backbone.json") else [])]
+        back = " and ".join(f"'perennial copy {objects.url}/{archived_key(name)} {objects.url}/{name}'" for name in folders)
+        raise RegistryError(
+            f"Version {version.number} of {version.task} was archived on {version.archived}: nothing needed it any more. "
+            f"Bring it back with {back}, then run this again."
+        )
 
 
 def _registered(endpoint: HeldEndpoint, task: Task, digest: str) -> Version:
@@ -207,7 +227,9 @@ def _target(registry: Registry, task: Task, serving: Version | None, number: int
         return registry.version(task.name, number)
     versions = registry.versions(task.name)
     before = [
-        version for version in versions if version.tags.get(OUTCOME) == "promoted" and serving and version.number < serving.number
+        version
+        for version in versions
+        if version.tags.get(OUTCOME) == "promoted" and not version.archived and serving and version.number < serving.number
     ]
     if not before:
         raise RegistryError(

@@ -15,7 +15,7 @@ from perennial.deployment.states import Progress, State, advance
 from perennial.deployment.world import World
 from perennial.deployment.worlds import open_world
 from perennial.errors import EndpointError, ReleaseRejected
-from perennial.registry import Registry, Version
+from perennial.registry import ARCHIVED, Registry, Version
 from perennial.serving.record import EndpointRecord
 from perennial.serving.releases import ServedModel
 from perennial.settings import Settings
@@ -68,7 +68,7 @@ class HeldEndpoint:
         """Move a task's alias: the last act, refused once the lease is lost."""
         self.book.check()
         self.registry.point(task, "champion", version.number)
-        self.registry.tag(task, version.number, {OUTCOME: outcome, REASON: ""})
+        self.registry.tag(task, version.number, {OUTCOME: outcome, REASON: "", ARCHIVED: ""})
         self.book.check()
 
     def settle(self) -> EndpointRecord:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from perennial.catalog.catalog import Catalog
-from perennial.deployment.deploy import Deployed, silent
+from perennial.deployment.deploy import Deployed, require_folder, silent
 from perennial.deployment.endpoints import OUTCOME, REASON, HeldEndpoint, held_endpoint
 from perennial.deployment.experiments import VersionFigures, enough, figures_by_version, winner
 from perennial.deployment.judging import judge
@@ -37,7 +37,7 @@ def start(
     it is stopped.
 
     Raises:
-        RegistryError: there is no such version.
+        RegistryError: there is no such version, or it was archived.
         EndpointError: it serves already, nothing serves yet, an A/B is under way, or traffic can't be split here.
         LeaseHeld: a deployment of this endpoint goes on.
         ClusterError: the endpoint is on a cluster, and that is away.
@@ -51,6 +51,7 @@ def start(
             raise EndpointError(f"Nothing serves '{task.name}' yet, so that there is nothing to compare with.")
         if champion.number == version:
             raise EndpointError(f"Version {version} is what serves '{task.name}'. Name another one: perennial models {task.name}")
+        require_folder(catalog.objects, challenger)
         if obstacle := endpoint.world.obstacle or ("" if endpoint.world.asked else "No server of this endpoint runs here."):
             raise EndpointError(f"No A/B on '{endpoint.name}': {obstacle}")
         served = ServedModel(

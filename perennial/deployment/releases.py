@@ -3,10 +3,12 @@
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from perennial import __version__
+from perennial.catalog.archive import archived_key
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.digests import canonical, digest_of_bytes
 from perennial.catalog.objects import Objects
@@ -77,11 +79,11 @@ def list_releases(objects: Objects, endpoint: str) -> list[dict[str, Any]]:
 
 
 def _named(objects: Objects, endpoint: str, release: str) -> str:
-    try:
-        document = objects.get_json(f"{release_prefix(endpoint, release)}/{FILE}")
-        return ", ".join(f"{task} v{served['version']}" for task, served in document["tasks"].items())
-    except (StoreError, KeyError, TypeError):
-        return "gone"
+    key = f"{release_prefix(endpoint, release)}/{FILE}"
+    for where, said in ((key, ""), (archived_key(key), " (archived)")):
+        with suppress(StoreError, KeyError, TypeError):
+            return ", ".join(f"{task} v{served['version']}" for task, served in objects.get_json(where)["tasks"].items()) + said
+    return "gone"
 
 
 def _write_golden(catalog: Catalog, folder: Path, golden: list[dict[str, Any]]) -> None:

@@ -2,7 +2,8 @@
 
 Each learnt batch is scored by the champion that served before it was learnt and by the first model, which never changed:
 test-then-train, so no image is scored by a model that has seen it. Held and rejected batches aren't scored: their labels are
-what is in doubt. Nor are corrections by people, who correct what was wrong: they are counted.
+what is in doubt. Nor are batches whose champion was archived since. Nor are corrections by people, who correct what was wrong:
+they are counted.
 """
 
 from collections import Counter
@@ -19,7 +20,8 @@ from perennial.catalog.quarantine import quarantined
 from perennial.catalog.rows import Batch
 from perennial.evaluation.bootstrap import Answers, paired
 from perennial.evaluation.prequential import Scores, score_before_learning
-from perennial.learning.model import load_model
+from perennial.learning.folder import DESCRIPTION
+from perennial.learning.model import load_model, model_prefix
 from perennial.operations.runs import RunFolder
 from perennial.registry import RecordedRun, Registry
 from perennial.settings import Settings
@@ -108,14 +110,15 @@ def score_run(task: Task, settings: Settings, first: str, run: str) -> Facts | N
 
 
 def _score(catalog: Catalog, task: Task, runs: list[RecordedRun], batches: list[Batch], frozen: str) -> Iterator[_Scored]:
-    """Score each batch under the champion of the first run that took it in."""
+    """Score each batch under the champion of the first run that took it in, unless that is archived."""
     known = {batch.id: batch for batch in batches}
     seen: set[str] = set()
     for run in runs:
         champion = run.tags.get("champion_before", "")
         fresh = [batch for batch in run.tags.get("batches", "").split() if batch not in seen and batch in known]
         seen.update(fresh)
-        for batch in (known[name] for name in fresh if champion and _scorable(known[name])):
+        there = bool(champion) and catalog.objects.exists(f"{model_prefix(task.name, champion)}/{DESCRIPTION}")
+        for batch in (known[name] for name in fresh if there and _scorable(known[name])):
             yield _answers(task, catalog, batch, champion, frozen)
 
 
