@@ -5,6 +5,8 @@ it is done again.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
 
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.leases import lease
@@ -27,10 +29,10 @@ __all__ = ["Kind", "tidy"]
 LEASE = "retention"
 
 
-def tidy(settings: Settings, *, dry_run: bool = False) -> Iterator[Kind]:
+def tidy(settings: Settings, *, dry_run: bool = False, at: datetime | None = None) -> Iterator[Kind]:
     """Delete and archive what is old and needed by nothing, and yield what went, kind by kind.
 
-    With ``dry_run`` nothing is changed, and what would go is yielded.
+    With ``dry_run`` nothing is changed, and what would go is yielded. Ages are told by the moment ``at``, if not by now.
 
     Raises:
         LeaseHeld: another process does it.
@@ -38,11 +40,9 @@ def tidy(settings: Settings, *, dry_run: bool = False) -> Iterator[Kind]:
         StoreError, CatalogError, RegistryError: store, a table or the registry can't be read or written; run it again then.
     """
     objects = Objects.open(settings.store_url)
-    if dry_run:
-        yield from _tidy(objects, settings, Now(dry_run))
-        return
-    with lease(objects, LEASE):
-        yield from _tidy(objects, settings, Now(dry_run))
+    now = Now(dry_run, at or datetime.now(UTC))
+    with nullcontext() if dry_run else lease(objects, LEASE):
+        yield from _tidy(objects, settings, now)
 
 
 def _tidy(objects: Objects, settings: Settings, now: Now) -> Iterator[Kind]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from perennial.catalog.objects import Stored
@@ -58,7 +58,7 @@ class Now:
     """One moment, by which all ages are told, and whether anything is changed."""
 
     dry_run: bool
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    at: datetime
 
     def before(self, days: float) -> datetime:
         """Return the moment so many days ago."""
