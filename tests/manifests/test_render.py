@@ -186,17 +186,18 @@ def test_the_template_is_taken_by_nobody_unasked_and_drains(documents: list[Docu
     assert paths == ["/v2/health/ready", "/v2/health/ready", "/v2/health/live"]
 
 
-def test_reconcile_runs_one_at_a_time_and_is_let_in_where_it_asks(documents: list[Document]) -> None:
-    (job,) = of_kind(documents, "CronJob")
+@pytest.mark.parametrize("name", ["perennial-reconcile", "perennial-tidy"])
+def test_cron_jobs_run_one_at_a_time_and_are_let_in_where_they_ask(documents: list[Document], name: str) -> None:
+    (job,) = [one for one in of_kind(documents, "CronJob") if one["metadata"]["name"] == name]
     assert job["metadata"]["namespace"] == "kubeflow"
     assert job["spec"]["concurrencyPolicy"] == "Forbid"
-    labels, spec = pods(documents)["CronJob/perennial-reconcile"]
+    labels, spec = pods(documents)[f"CronJob/{name}"]
     assert spec["serviceAccountName"] == "perennial-pipeline"
     policies = {one["metadata"]["name"]: one["spec"] for one in of_kind(documents, "NetworkPolicy")}
-    for name in ("minio", "mlflow"):
-        (rule,) = policies[name]["ingress"]
+    for asked in ("minio", "mlflow"):
+        (rule,) = policies[asked]["ingress"]
         peers = [peer for peer in rule["from"] if "namespaceSelector" in peer]
-        assert any(selects(peer["podSelector"], labels) for peer in peers), name
+        assert any(selects(peer["podSelector"], labels) for peer in peers), asked
         assert all(peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "kubeflow"} for peer in peers)
     assert "from" not in policies["endpoint"]["ingress"][0]
 
