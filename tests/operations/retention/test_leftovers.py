@@ -71,7 +71,7 @@ def test_images_are_archived_where_the_task_says_so_and_are_found_there(world: W
     save_task(world.task.model_copy(update={"archive_images_days": days}), tasks / "colours.yaml")
     rows = world.catalog.images(None, ("id", "published")).to_pylist()
     first = min(row["published"] for row in rows)
-    at = (first - dt.datetime.now(dt.UTC).date()).days + 30.5  # the first batch is 30 days old, the two after it aren't
+    at = (first - dt.datetime.now(dt.UTC).date()).days + 30  # the first batch is 30 days old, the two after it aren't
     would = tidied(world, at, dry_run=True, tasks=tasks, keep_models_days=0)
     went = tidied(world, at, tasks=tasks, keep_models_days=0)
     assert would["images"].count == went["images"].count == archived
