@@ -25,7 +25,10 @@ def tidy(
         if as_json:
             show_json([kind.facts() for kind in went])
         else:
-            show(("kind", "what", "count", "MB", "oldest", "newest", "stay"), [_row(kind, dry_run) for kind in went])
+            show(
+                ("kind", "what", "count", "MB", "oldest", "newest", "stay"),
+                [_row(kind, dry_run) for kind in went if kind.count or kind.stays],
+            )
     if dry_run and not as_json:
         console.print("Nothing was changed. Without --dry-run, all this goes.", markup=False)
 

@@ -6,8 +6,8 @@
     pipeline    store/, and tags and versions of store/inbox/            store/
     server      store/endpoints/ releases/ backbones/ tasks/             store/segments/, where it deletes nothing and
                 and store/segments/*/key                                 reads no more than the key of prediction ids
-    inbox       store/inbox/ with tags and versions, and where it        store/images/ quarantine/inbox/, the tables images and
-                writes                                                   review with their leases; of store/inbox/ and
+    inbox       store/inbox/ with tags and versions, where it writes,    store/images/ quarantine/inbox/, the tables images and
+                and store/archive/images/                                review with their leases; of store/inbox/ and
                                                                          store/labels/*/mark.json it only deletes
     dashboard   store/                                                   nothing
     mlflow      mlflow/                                                  mlflow/
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from perennial.catalog.archive import archived_key
 from perennial.catalog.inbox import FOLDER as INBOX
 from perennial.catalog.quarantine import FOLDER as QUARANTINE
 from perennial.catalog.segments import FOLDER as SEGMENTS
@@ -89,7 +90,7 @@ def policy(place: Place, service: str) -> dict[str, Any]:
     folders = {
         "pipeline": store,
         "server": served,
-        "inbox": (dropped, *written),
+        "inbox": (dropped, *written, f"{place.prefix}/{archived_key('images')}/"),
         "dashboard": store,
         "mlflow": (f"{ARTIFACTS}/",),
     }[service]

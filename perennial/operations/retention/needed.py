@@ -92,10 +92,10 @@ def under_way(objects: Objects, task: str, now: Now) -> bool:
 def _of_record(found: Needed, objects: Objects, record: EndpointRecord) -> None:
     """Keep what an endpoint's record names: releases with their models, an A/B, promotions that wait."""
     for digest, role in record.roles.items():
-        found.releases[record.endpoint, digest] = f"the {role} release of an endpoint"
+        found.releases[record.endpoint, digest] = f"the {role} release"
         for task, served in served_by(objects, record.endpoint, digest).items():
-            found.model(task, served.model, f"in the {role} release of an endpoint")
-            found.backbones.setdefault(served.backbone, f"in the {role} release of an endpoint")
+            found.model(task, served.model, f"in the {role} release")
+            found.backbones.setdefault(served.backbone, f"in the {role} release")
     for waiting in record.queue:
         found.model(waiting.task, waiting.model, "waits for the end of an A/B")
 
@@ -110,9 +110,9 @@ def _of_task(found: Needed, versions: list[Version], task: str, keep: int, days:
     promoted = [version for version in versions if version.tags.get(OUTCOME) == "promoted" and not version.archived]
     earlier = [version for version in promoted if champion and version.number < champion]
     for version in [*promoted[-keep:], *earlier[-keep:]]:
-        found.model(task, version.digest, f"one of the last {keep} promoted versions")
+        found.model(task, version.digest, "to go back to")
     if versions:
-        found.model(task, versions[0].digest, "the first version, which reports compare with")
+        found.model(task, versions[0].digest, "the first, for reports")
     for version in versions:
         if not days or version.created > now.before(days):
             found.model(task, version.digest, young(days) if days else "models aren't archived")

@@ -138,7 +138,7 @@ def test_what_was_archived_is_listed_as_such_and_comes_back(
 ) -> None:
     kinds = tidied(promoted, keep_versions=2)
     assert kinds["models"].count == MODELS - 4  # the champion stays, the two before it, and the first one
-    assert kinds["models"].stays["the first version, which reports compare with"] == 1
+    assert kinds["models"].stays["the first, for reports"] == 1
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PERENNIAL_HOME", str(promoted.settings.home))
