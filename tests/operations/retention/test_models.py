@@ -19,7 +19,8 @@ from perennial.deployment.deploy import deploy, rollback
 from perennial.deployment.releases import list_releases
 from perennial.errors import EndpointError, RegistryError
 from perennial.learning.training import update
-from perennial.registry import Version
+from perennial.operations.report import report
+from perennial.registry import Run, Version
 from perennial.serving.record import Hold, read_record
 from perennial.serving.releases import load_release
 from perennial.task import load_task, save_task
@@ -206,6 +207,16 @@ def test_a_damaged_record_stops_it_before_anything_is_archived(promoted: World) 
     with pytest.raises(EndpointError, match="is damaged"):
         tidied(promoted, keep_versions=1)
     assert list(promoted.objects.keys("models")) == before
+
+
+def test_a_report_leaves_out_what_an_archived_champion_scored(promoted: World) -> None:
+    batches = promoted.catalog.batches("colours")
+    for number, batch in enumerate(batches[1:], 1):
+        tags = {"batches": batch.id, "champion_before": promoted.models[number - 1]}
+        promoted.registry.record(Run("colours", f"run-{number}", "promoted", {}, {}, tags, {}))
+    assert len(report(promoted.task, promoted.settings)["days"]) == MODELS - 1
+    assert tidied(promoted, keep_versions=2)["models"].count == 1
+    assert len(report(promoted.task, promoted.settings)["days"]) == MODELS - 2
 
 
 def test_killed_half_way_it_goes_on(promoted: World) -> None:
