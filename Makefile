@@ -9,17 +9,20 @@ export PATH := $(CURDIR)/.tools:$(PATH)
 REGISTRY := -m releasing.images --prefix "$(IMAGES)" $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again) \
 	$(if $(SIGNER),--signer "$(SIGNER)") $(if $(ISSUER),--issuer "$(ISSUER)")
 
-.PHONY: demo test test-crash test-cluster bench bench-serving lint format lock images secrets clean
+.PHONY: demo test test-crash test-containers test-cluster bench bench-serving lint format lock images secrets clean
 .PHONY: tools missing-images sbom scan push digests sign bump propose verify apply schedule release notes packages sign-packages publish
 
 demo: $(READY)  ## show the whole loop on the bundled site; ARGS="--no-serve --json", ARGS="--seed 3", ...
 	@$(BIN)/perennial demo $(ARGS)
 
 test: $(READY)  ## the suite; ARGS="-k leases" for a part of it
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not crash and not cluster" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not crash and not containers and not cluster" $(ARGS)
 
 test-crash: $(READY)  ## kill -9 at seeded moments, then compare with an undisturbed run
 	@$(BIN)/python -m pytest -m crash --timeout 3600 $(ARGS)
+
+test-containers: $(READY)  ## in containers of the images of `make images`: a step, a prediction, a page, on read-only roots without a network
+	@$(BIN)/python -m pytest -m containers -v $(ARGS)
 
 test-cluster: $(READY)  ## on the cluster that KUBECONFIG names, which must reach the images of `make images`
 	@$(BIN)/python -m pytest -m cluster -p no:randomly -v $(ARGS)

@@ -63,10 +63,12 @@ def build(names: Sequence[str], *, prefix: str = "", base: str = "", push: bool 
     """
     if unknown := [name for name in names if name not in NAMES]:
         raise PerennialError(f"There is no image '{unknown[0]}'. The images are {', '.join(NAMES)}.")
+    commit = _commit()
     for name in (name for name in NAMES if name in names):
         image = f"{prefix}perennial-{name}:{tag(name)}"
         command = ["docker", "build", "--file", "components/Dockerfile", "--target", name, "--tag", image]
-        command += ["--build-arg", f"TAG={tag(name)}", *(["--build-arg", f"BASE={base}"] if base else []), *docker, "."]
+        command += ["--build-arg", f"TAG={tag(name)}", *(["--build-arg", f"BASE={base}"] if base else [])]
+        command += [*(["--label", f"org.opencontainers.image.revision={commit}"] if commit else []), *docker, "."]
         _run(command, f"The image {image} was not built")
         if push:
             _run(["docker", "push", image], f"The image {image} was not pushed")
@@ -114,6 +116,15 @@ def _files(root: Path, parts: Sequence[str]) -> Iterator[Path]:
 def _counts(path: Path) -> bool:
     hidden = any((part.startswith(".") and part != SETTINGS) or part == "__pycache__" for part in path.parts)
     return not hidden and path.suffix != ".pyc" and (path.parts[0] != "locks" or path.suffix == ".txt")
+
+
+def _commit() -> str:
+    """Return the checkout's commit, with ``-dirty`` where it was changed; "" where this is no checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def _run(command: list[str], otherwise: str) -> None:

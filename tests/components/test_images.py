@@ -9,6 +9,7 @@ import yaml
 
 from components.images import BESIDE, CODE, KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, SETTINGS, _arguments, build, kustomize, tag
 from perennial.errors import PerennialError, SettingsError
+from tests.dockerfile import stages
 
 
 @pytest.fixture(autouse=True)
@@ -94,16 +95,32 @@ def test_what_the_tag_counts_is_what_docker_is_given() -> None:
 
 
 def test_every_image_has_a_target_and_what_stands_beside_the_code_is_there() -> None:
-    targets = re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "components/Dockerfile").read_text(), re.MULTILINE)
-    assert [target for target in targets if target in NAMES] == list(NAMES)
+    assert [target for target in stages() if target in NAMES] == list(NAMES)
     assert all((ROOT / file).is_file() for files in BESIDE.values() for file in files)
 
 
 def test_what_the_dockerfile_copies_into_the_services_counts_for_their_tags() -> None:
-    stages = re.split(r"(?m)^FROM \S+ AS ", (ROOT / "components/Dockerfile").read_text())
     for name, files in BESIDE.items():
-        stage = next(stage for stage in stages if stage.startswith(f"{name}\n"))
-        assert set(re.findall(r"(?m)^COPY (?!--)(\S+) ", stage)) == set(files) - {"components/Dockerfile"}
+        assert set(re.findall(r"(?m)^COPY (?!--)(\S+) ", stages()[name])) == set(files) - {"components/Dockerfile"}
+
+
+def test_the_base_is_named_by_digest() -> None:
+    assert re.match(r"FROM \S+:\S+@sha256:[0-9a-f]{64} AS python\n", stages()["base"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_runs_as_nobody_in_particular_and_says_how_it_is_where_it_listens(name: str) -> None:
+    text = stages()[name]
+    assert re.findall(r"(?m)^USER (.*)$", text)[-1] == "10001:10001"
+    assert ("\nEXPOSE " in text) is ("\nHEALTHCHECK " in text) is (name not in ("step", "train"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_is_in_the_image_for_training_alone_and_every_package_has_hashes(name: str) -> None:
+    locks = re.findall(r"(?m)^COPY (locks/\S+)", stages()[name])
+    packages = {package for lock in locks for package in re.findall(r"(?m)^([a-z0-9-]+)==", (ROOT / lock).read_text())}
+    assert ("torch" in packages) is (name == "train")
+    assert len(re.findall("pip .*install", stages()[name])) == stages()[name].count("--require-hashes")
 
 
 def test_an_unknown_image_and_a_missing_docker_are_sentences(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -124,7 +141,8 @@ def test_build_hands_docker_what_was_asked(monkeypatch: pytest.MonkeyPatch, tmp_
     lines = told.read_text().splitlines()
     assert [line.split()[0] for line in lines] == ["build", "push", "build", "push"]
     image = f"ghcr.io/acme/perennial-step:{tag()}"
-    assert f"--target step --tag {image} --build-arg TAG={tag()} --build-arg BASE=python:3.12 --network host ." in lines[0]
+    assert f"--target step --tag {image} --build-arg TAG={tag()} --build-arg BASE=python:3.12 " in lines[0]
+    assert re.search(r" --label org\.opencontainers\.image\.revision=[0-9a-f]{40}(-dirty)? --network host \.$", lines[0])
     assert lines[1] == f"push {image}"
     assert "perennial-train" in lines[2]
 

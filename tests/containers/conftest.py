@@ -1,0 +1,30 @@
+"""What tests of containers need; they are run by ``make test-containers`` alone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.containers.containers import Containers, missing
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.containers)
+            item.add_marker(pytest.mark.timeout(1200))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _images() -> None:
+    if reason := missing():
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def containers() -> Iterator[Containers]:
+    """Containers with a home folder of their own."""
+    containers = Containers()
+    yield containers
+    containers.close()

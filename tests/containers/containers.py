@@ -1,0 +1,86 @@
+"""Containers of this checkout's images, as narrow as compose.yaml and the manifests make them, and without a network."""
+
+import json
+import shutil
+import subprocess
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from components.images import tag
+
+HOME = "/home/perennial"
+NARROW = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")  # noqa: S108
+
+
+def docker(*arguments: str) -> str:
+    """Run docker and return what it prints."""
+    ended = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, f"docker {' '.join(arguments)}: {ended.stdout[-2000:]}{ended.stderr[-3000:]}"
+    return ended.stdout
+
+
+def image(name: str) -> str:
+    """Return the image of this checkout's content."""
+    return f"perennial-{name}:{tag(name)}"
+
+
+def missing() -> str:
+    """Return why there is nothing to test here; "" where there is."""
+    if not shutil.which("docker"):
+        return "there is no docker command here"
+    found = subprocess.run(["docker", "image", "inspect", image("train")], capture_output=True, text=True, check=False)
+    return "" if found.returncode == 0 else f"docker here has no {image('train')}: make images"
+
+
+def described(name: str) -> dict[str, Any]:
+    """Return an image's configuration."""
+    content: dict[str, Any] = json.loads(docker("image", "inspect", image(name)))[0]["Config"]
+    return content
+
+
+class Containers:
+    """Containers that share a home folder, and go when the test ends."""
+
+    def __init__(self) -> None:
+        self.home = f"perennial-test-{uuid.uuid4().hex[:12]}"
+        docker("volume", "create", self.home)
+        self._started: list[str] = []
+
+    def once(self, name: str, *command: str, given: Path | None = None, beside: str = "") -> str:
+        """Run a command to its end, which may read the folder ``given``, and return what it prints."""
+        return docker("run", "--rm", *self._options(given, beside), image(name), *command)
+
+    def start(self, name: str, *command: str, home: bool = True, beside: str = "", **variables: str) -> str:
+        """Start what goes on, and return its id once its healthcheck says that it is well."""
+        given = [part for key, value in variables.items() for part in ("--env", f"{key}={value}")]
+        options = self._options(None, beside, home=home)
+        id = docker("run", "--detach", *options, *given, image(name), *command).strip()
+        self._started.append(id)
+        deadline = time.monotonic() + 300
+        while (health := self._health(id)) != "healthy":
+            assert health == "starting", f"{name} is {health}: {self.logs(id)[-3000:]}"
+            assert time.monotonic() < deadline, f"{name} isn't healthy after five minutes: {self.logs(id)[-3000:]}"
+            time.sleep(1)
+        return id
+
+    def logs(self, id: str) -> str:
+        """Return what a container has printed."""
+        ended = subprocess.run(["docker", "logs", id], capture_output=True, text=True, check=False)
+        return ended.stdout + ended.stderr
+
+    def close(self) -> None:
+        """Remove all that was made."""
+        for id in reversed(self._started):
+            docker("rm", "--force", "--volumes", id)
+        docker("volume", "rm", self.home)
+
+    def _options(self, given: Path | None, beside: str, *, home: bool = True) -> list[str]:
+        options = [*NARROW, "--network", f"container:{beside}" if beside else "none"]
+        options += ["--volume", f"{self.home}:{HOME}"] if home else ["--tmpfs", f"{HOME}:uid=10001,gid=10001,mode=700"]
+        return [*options, *(["--volume", f"{given}:/given:ro", "--env", "PERENNIAL_TASKS=/given/tasks"] if given else [])]
+
+    def _health(self, id: str) -> str:
+        state = json.loads(docker("inspect", id))[0]["State"]
+        return str(state["Health"]["Status"]) if state["Running"] else "gone"
