@@ -24,7 +24,7 @@ def _images() -> None:
 
 @pytest.fixture
 def containers() -> Iterator[Containers]:
-    """Containers with a home folder of their own."""
+    """Containers with a volume of their own."""
     containers = Containers()
     yield containers
     containers.close()

@@ -41,21 +41,21 @@ def described(name: str) -> dict[str, Any]:
 
 
 class Containers:
-    """Containers that share a home folder, and go when the test ends."""
+    """Containers that share a volume, and go when the test ends."""
 
     def __init__(self) -> None:
-        self.home = f"perennial-test-{uuid.uuid4().hex[:12]}"
-        docker("volume", "create", self.home)
+        self.volume = f"perennial-test-{uuid.uuid4().hex[:12]}"
+        docker("volume", "create", self.volume)
         self._started: list[str] = []
 
     def once(self, name: str, *command: str, given: Path | None = None, beside: str = "") -> str:
         """Run a command to its end, which may read the folder ``given``, and return what it prints."""
         return docker("run", "--rm", *self._options(given, beside), image(name), *command)
 
-    def start(self, name: str, *command: str, home: bool = True, beside: str = "", **variables: str) -> str:
-        """Start what goes on, and return its id once its healthcheck says that it is well."""
+    def start(self, name: str, *command: str, keeps: str = HOME, beside: str = "", **variables: str) -> str:
+        """Start what goes on and keeps the shared volume in a folder; return its id once its healthcheck says that it is well."""
         given = [part for key, value in variables.items() for part in ("--env", f"{key}={value}")]
-        options = self._options(None, beside, home=home)
+        options = self._options(None, beside, keeps)
         id = docker("run", "--detach", *options, *given, image(name), *command).strip()
         self._started.append(id)
         deadline = time.monotonic() + 300
@@ -74,11 +74,12 @@ class Containers:
         """Remove all that was made."""
         for id in reversed(self._started):
             docker("rm", "--force", "--volumes", id)
-        docker("volume", "rm", self.home)
+        docker("volume", "rm", self.volume)
 
-    def _options(self, given: Path | None, beside: str, *, home: bool = True) -> list[str]:
+    def _options(self, given: Path | None, beside: str, keeps: str = HOME) -> list[str]:
         options = [*NARROW, "--network", f"container:{beside}" if beside else "none"]
-        options += ["--volume", f"{self.home}:{HOME}"] if home else ["--tmpfs", f"{HOME}:uid=10001,gid=10001,mode=700"]
+        options += ["--volume", f"{self.volume}:{keeps}"] if keeps else []
+        options += ["--tmpfs", f"{HOME}:uid=10001,gid=10001,mode=700"] if keeps != HOME else []
         return [*options, *(["--volume", f"{given}:/given:ro", "--env", "PERENNIAL_TASKS=/given/tasks"] if given else [])]
 
     def _health(self, id: str) -> str:

@@ -47,22 +47,23 @@ def test_torch_is_where_it_trains_and_nowhere_else(name: str, containers: Contai
 
 
 def test_steps_a_prediction_and_a_page(containers: Containers, tmp_path: Path) -> None:
-    (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / "walls.yaml").write_text(TASK)
+    given = tmp_path / "given"  # a container's user may read it, but not pytest's own folder
+    (given / "tasks").mkdir(parents=True)
+    (given / "tasks" / "walls.yaml").write_text(TASK)
 
     def promotes(name: str, pictures: range) -> bool:
         for material in ("brick", "glass"):
-            draw(tmp_path / "walls", material, pictures)
-        ended = json.loads(containers.once(name, "run", "walls", "--json", given=tmp_path))
+            draw(given / "walls", material, pictures)
+        ended = json.loads(containers.once(name, "run", "walls", "--json", given=given))
         return bool(ended["outcome"] == "promoted")
 
     assert promotes("train", range(120))  # it exports the backbone, for which it needs torch
     assert promotes("step", range(120, 180))
 
-    server = containers.start("server", "serve", "walls")
+    server = containers.start("server", "serve", "--endpoint", "walls")
     asked = ["/given/walls/brick/000.png", "/given/walls/glass/001.png"]
-    answers = json.loads(containers.once("step", "predict", "walls", *asked, "--json", given=tmp_path, beside=server))
-    assert [answer["class"] for answer in answers] == ["brick", "glass"]
+    told = json.loads(containers.once("step", "predict", "walls", *asked, "--json", given=given, beside=server))
+    assert [answer["class"] for answer in told["predictions"]] == ["brick", "glass"]
 
     page = containers.start("dashboard", "dashboard", beside=server)
     assert "streamlit" in docker("exec", page, "python", "-c", FETCH, "http://127.0.0.1:8501/").lower()
@@ -73,18 +74,17 @@ def test_steps_a_prediction_and_a_page(containers: Containers, tmp_path: Path) -
 
 
 def test_mlflow_on_postgresql(containers: Containers) -> None:
-    passwords = {"MLFLOW_DB_PASSWORD": "between the two", "POSTGRES_PASSWORD": "of the database"}
-    database = containers.start("postgres", home=False, **passwords)
+    shared = {"MLFLOW_DB_PASSWORD": "between the two"}
+    database = containers.start("postgres", keeps="/var/lib/postgresql/data", POSTGRES_PASSWORD="of the database", **shared)  # noqa: S106
+    own = shared | {"MLFLOW_ADMIN_PASSWORD": "of the administrator", "MLFLOW_FLASK_SERVER_SECRET_KEY": "of its forms"}
     mlflow = containers.start(
         "mlflow",
-        home=False,
+        keeps="",
         beside=database,
         POSTGRES_HOST="127.0.0.1",
         MLFLOW_ADMIN_USERNAME="admin",
-        MLFLOW_ADMIN_PASSWORD="of the administrator",
-        MLFLOW_FLASK_SERVER_SECRET_KEY="of its forms",
         MLFLOW_ARTIFACTS_DESTINATION="file:///tmp/artifacts",
-        **passwords,
+        **own,
     )
     basic = f"authorization: Basic {base64.b64encode(b'admin:of the administrator').decode()}"
     url = "http://127.0.0.1:5000/api/2.0/mlflow/experiments/get?experiment_id=0"

@@ -46,3 +46,12 @@ def test_a_class_found_before_it_is_named_is_learnt_once_it_is(tmp_path: Path) -
     bench.promotes("walls")
     counted = bench.json("catalog", "sql", "select count(*) as n from labels where cls = 'stone'")
     assert counted == [{"n": 100}]
+
+    store, moved = tmp_path / ".perennial" / "store", tmp_path / "moved"
+    for name in ("images", "catalog", "backbones", "sources", "quarantine"):
+        bench("copy", f"file://{store}/{name}", f"file://{moved}/store/{name}")
+    before = {model["digest"] for model in bench.json("models", "walls")}
+    bench.environment["PERENNIAL_HOME"] = str(moved)
+    bench.promotes("walls")
+    (first,) = bench.json("models", "walls")
+    print(first["digest"] in before)
