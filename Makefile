@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+CHECKOV := .tools/checkov/.ready
 # Go checks the sums of what it fetches against its public log. Dependabot doesn't see these versions: raise them by hand.
 GO_TOOLS := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 github.com/anchore/syft/cmd/syft@v1.52.0 \
 	github.com/anchore/grype/cmd/grype@v0.110.0 github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
@@ -33,13 +34,14 @@ bench: $(READY)  ## speed, as ratios measured in one run
 bench-serving: $(READY)  ## the endpoint beside other servers; ARGS="--only hand-written,loop", ARGS=--resume, ARGS="soak --minutes 10"
 	@$(BIN)/python -m tests.benchmarks.serving $(ARGS)
 
-lint: $(READY)
+lint: $(READY) $(CHECKOV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/zizmor --offline --quiet .github
 	@if command -v actionlint >/dev/null; then echo actionlint; actionlint; else echo "actionlint left out: 'make tools ONLY=actionlint' installs it" >&2; fi
+	.ci/check-infrastructure
 	$(BIN)/python -m pytest -q tests/test_docs.py tests/workflows
 
 format: $(READY)
@@ -134,3 +136,10 @@ $(READY): pyproject.toml locks/dev.txt locks/uv.txt
 	@$(BIN)/uv pip install -p $(BIN)/python --compile-bytecode --require-hashes -r locks/dev.txt >&2
 	@$(BIN)/uv pip install -q -p $(BIN)/python --no-deps --no-build-isolation -e . >&2
 	@touch $(READY)
+
+# Its packages disagree with those in .venv.
+$(CHECKOV): locks/lint/checkov.txt | $(READY)
+	@echo "Setting up .tools/checkov (54 MB to download the first time)" >&2
+	@$(PYTHON) -m venv --clear --without-pip $(@D) >&2
+	@$(BIN)/uv pip install -q -p $(@D)/bin/python --require-hashes -r $< >&2
+	@touch $@

@@ -115,7 +115,7 @@ def _files(root: Path, parts: Sequence[str]) -> Iterator[Path]:
 
 def _counts(path: Path) -> bool:
     hidden = any((part.startswith(".") and part != SETTINGS) or part == "__pycache__" for part in path.parts)
-    return not hidden and path.suffix != ".pyc" and (path.parts[0] != "locks" or path.suffix == ".txt")
+    return not hidden and path.suffix != ".pyc" and (path.parts[0] != "locks" or path.match("locks/*.txt"))
 
 
 def _commit() -> str:

@@ -18,12 +18,13 @@ LOCKS = {
     "train": ("core", "serve", "train"),
     "dashboard": ("core", "dashboard"),
 }
-TOOLS = {"uv": "uv", "build": "hatchling", "mlflow": "mlflow[auth] psycopg2-binary boto3"}
-"""Locks of what isn't an extra of this package: what installs and builds it, and the MLflow server that stands beside it."""
+TOOLS = {"uv": "uv", "build": "hatchling", "mlflow": "mlflow[auth] psycopg2-binary boto3", "lint/checkov": "checkov"}
+"""Locks of what isn't an extra of this package: what installs, builds and scans it, and the MLflow server beside it."""
 
 GROUPS = {
     "tools": (
         "*pytest*",
+        "checkov",
         "hypothesis",
         "import-linter",
         "mypy",
@@ -45,9 +46,9 @@ COMPILE += ["--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-
 
 
 def resolve(name: str, raised: list[str]) -> None:
-    """Resolve a lock for every platform and Python at once; all but dev and uv follow dev's versions."""
+    """Resolve a lock for every platform and Python at once; all but dev, uv and checkov follow dev's versions."""
     command = [*COMPILE, *raised, "-o", f"locks/{name}.txt"]
-    if name not in ("dev", "uv"):
+    if name not in ("dev", "uv", "lint/checkov"):
         command += ["--constraint", "locks/dev.txt"]
     if name in LOCKS:
         command += ["pyproject.toml", *(part for extra in LOCKS[name] for part in ("--extra", extra))]
@@ -59,7 +60,7 @@ def resolve(name: str, raised: list[str]) -> None:
 
 def locked() -> set[str]:
     """Return the names of all packages in the locks."""
-    return {name for lock in HERE.glob("*.txt") for name in re.findall(r"(?m)^([a-z0-9._-]+)==", lock.read_text())}
+    return {name for lock in HERE.rglob("*.txt") for name in re.findall(r"(?m)^([a-z0-9._-]+)==", lock.read_text())}
 
 
 def group_of(package: str) -> str:
