@@ -9,7 +9,7 @@ import yaml
 
 from components.images import BESIDE, CODE, KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, SETTINGS, _arguments, build, kustomize, tag
 from perennial.errors import PerennialError, SettingsError
-from tests.dockerfile import stages
+from tests.stages import stages
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from perennial.cli import app
 from perennial.operations.secret_files import FOLDER, PLACES, file_names
 from perennial.operations.wanted import OWN, PIPELINES, random_password
 from perennial.settings import SECRETS, Settings
-from tests.dockerfile import stages
+from tests.stages import stages
 
 Document = dict[str, Any]
 CONTENT: Document = yaml.safe_load((ROOT / COMPOSE).read_text(encoding="utf-8"))
