@@ -73,6 +73,13 @@ run "old_versions_go" {
   }
 
   assert {
+    condition = { for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
+      rule.filter[0].prefix => one(rule.transition).storage_class if length(rule.transition) > 0
+    } == { "store/archive/" = "GLACIER_IR" }
+    error_message = "The archive goes to cheaper storage that is read at once, and nothing else does."
+  }
+
+  assert {
     condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.status == "Enabled"])
     error_message = "Every rule counts."
   }

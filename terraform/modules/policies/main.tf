@@ -15,7 +15,7 @@ locals {
   folders = {
     pipeline  = local.store
     server    = local.served
-    inbox     = concat([local.dropped], local.written)
+    inbox     = concat([local.dropped], local.written, ["${var.store_prefix}/archive/images/"])
     dashboard = local.store
     mlflow    = ["mlflow/"]
   }
