@@ -3,7 +3,7 @@
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,19 +16,17 @@ from perennial import (
     cli_inbox,
     cli_releases,
     cli_review,
+    cli_serve,
     cli_sources,
     cli_tidy,
 )
 from perennial import cli_cluster as cluster
 from perennial.catalog.objects import Objects
 from perennial.cli_tasks import DEMO, Json, TaskName, load, load_or_find, tasks_that_ran
-from perennial.errors import EndpointError, PerennialError, SettingsError
+from perennial.errors import PerennialError, SettingsError
 from perennial.settings import Settings, read_secret_files
 from perennial.task import Task
-from perennial.terminal import RunView, console, show, show_json
-
-if TYPE_CHECKING:
-    from perennial.registry import Version
+from perennial.terminal import RunView, console, show_json
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -147,86 +145,10 @@ def schedule(
     cluster.schedule(loaded, settings, package, pause=pause, remove=remove, as_json=as_json)
 
 
-@app.command()
-def serve(
-    task: Annotated[str, typer.Argument(metavar="[TASK]", help="A task's name, or the path of its YAML file.")] = "",
-    endpoint: Annotated[
-        str, typer.Option(metavar="NAME", help="Instead of a task: an endpoint, which may have no release yet.")
-    ] = "",
-    release: Annotated[
-        str, typer.Option(metavar="DIGEST", help="With --endpoint: this release alone, as each colour on a cluster.")
-    ] = "",
-) -> None:
-    """Answer inference calls for an endpoint, on loopback unless PERENNIAL_HOST says otherwise."""
-    from perennial.serving.server import serve as serve_endpoint
-
-    if bool(task) == bool(endpoint) or (release and task):
-        raise EndpointError(
-            "Say what to serve: 'perennial serve TASK' or 'perennial serve --endpoint NAME', which takes a '--release DIGEST'."
-        )
-    if endpoint:
-        serve_endpoint(endpoint, Settings.load(), empty=not release, release=release or None)
-        return
-    settings, loaded = load(task)
-    _serve(loaded, settings)
-
-
-@app.command()
-def fetch(
-    endpoint: Annotated[str, typer.Option(metavar="NAME", help="An endpoint.")],
-    release: Annotated[str, typer.Option(metavar="DIGEST", help="One of its releases.")],
-) -> None:
-    """Fetch a release and its backbones to this machine, so that serving it needs no store."""
-    from perennial.serving.fetching import fetch as fetch_release
-
-    fetched = fetch_release(Settings.load().store_url, endpoint, release)
-    backbones = f"{len(fetched.backbones)} backbone{'s' if len(fetched.backbones) != 1 else ''}"
-    where = f"{fetched.folder}, {fetched.bytes / 1e6:.1f} MB"
-    console.print(f"{endpoint}: release {release[:12]} and {backbones} are here ({where}).", markup=False, soft_wrap=True)
-
-
-@app.command()
-def predict(
-    task: TaskName,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures.")],
-    explain: Annotated[bool, typer.Option("--explain", help="Say which training images are nearest.")] = False,
-    overlay: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to save the one picture with what spoke for its class, a JPEG.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Ask the running endpoint what the pictures show, and why."""
-    from perennial import cli_predict
-
-    settings, loaded = load(task)
-    answers = cli_predict.ask(loaded, settings, files, explain=explain, overlay=overlay)
-    if as_json:
-        show_json(answers)
-        return
-    for line in cli_predict.lines(answers):
-        typer.echo(line)
-
-
-@app.command()
-def models(task: TaskName, as_json: Json = False) -> None:
-    """List the versions of a task's model."""
-    from perennial.registry import Registry
-
-    settings, loaded = load(task)
-    versions = Registry(settings.mlflow_uri).versions(loaded.name)
-    if as_json:
-        show_json(
-            [
-                {"version": v.number, "digest": v.digest, "aliases": v.aliases, "run": v.run, "backbone": v.backbone}
-                | {"archived": v.archived}
-                for v in versions
-            ]
-        )
-        return
-    rows = [(v.number, v.digest[:12], f"{v.created:%Y-%m-%d %H:%M}", _standing(v)) for v in versions]
-    show(("version", "model", "made (UTC)", "alias"), rows)
-
-
+app.command()(cli_serve.serve)
+app.command()(cli_serve.fetch)
+app.command()(cli_serve.predict)
+app.command()(cli_releases.models)
 app.command()(cli_releases.releases)
 app.command()(cli_releases.rollback)
 app.command()(cli_releases.reconcile)
@@ -344,10 +266,6 @@ def doctor(
 ) -> None:
     """Say what is missing or wrong, and what to do about it."""
     cluster.doctor(Settings.load(), on_cluster=on_cluster, as_json=as_json)
-
-
-def _standing(version: "Version") -> str:
-    return " ".join([*version.aliases, *([f"archived {version.archived}"] if version.archived else [])])
 
 
 def _run_once(task: Task, settings: Settings) -> dict[str, Any]:

@@ -1,15 +1,18 @@
-"""Commands about what endpoints serve: ``perennial releases``, ``rollback`` and ``reconcile``."""
+"""Commands about what endpoints serve: ``perennial models``, ``releases``, ``rollback`` and ``reconcile``."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from perennial.catalog.objects import Objects
-from perennial.cli_tasks import Json, load, open_catalog, with_state
+from perennial.cli_tasks import Json, TaskName, load, open_catalog, with_state
 from perennial.errors import EndpointError, ReleaseRejected
 from perennial.settings import Settings
 from perennial.terminal import RunView, console, show, show_json
+
+if TYPE_CHECKING:
+    from perennial.registry import Version
 
 Endpoint = Annotated[str, typer.Option("--endpoint", metavar="NAME", help="An endpoint, by its name.")]
 
@@ -107,3 +110,26 @@ def reconcile(
                 console.print(one["sentence"], markup=False)
     if not told and not as_json:
         console.print("Nothing to do.", markup=False)
+
+
+def models(task: TaskName, as_json: Json = False) -> None:
+    """List the versions of a task's model."""
+    from perennial.registry import Registry
+
+    settings, loaded = load(task)
+    versions = Registry(settings.mlflow_uri).versions(loaded.name)
+    if as_json:
+        show_json(
+            [
+                {"version": v.number, "digest": v.digest, "aliases": v.aliases, "run": v.run, "backbone": v.backbone}
+                | {"archived": v.archived}
+                for v in versions
+            ]
+        )
+        return
+    rows = [(v.number, v.digest[:12], f"{v.created:%Y-%m-%d %H:%M}", _standing(v)) for v in versions]
+    show(("version", "model", "made (UTC)", "alias"), rows)
+
+
+def _standing(version: "Version") -> str:
+    return " ".join([*version.aliases, *([f"archived {version.archived}"] if version.archived else [])])
