@@ -25,7 +25,7 @@ from tests.minio_server import ROOT, needs_minio, running_minio
 from tests.operations.retention.acts import answers, back_to, counts, learn, tidied
 from tests.operations.retention.conftest import MODELS
 from tests.operations.retention.test_predictions import predict, say
-from tests.small_world import World, picture
+from tests.small_world import DAY, World, picture
 
 pytestmark = needs_minio
 USERS = {service: Keys(service, f"{service}-password") for service in ("pipeline", "inbox")}
@@ -80,7 +80,8 @@ def test_as_in_a_folder_all_that_goes_goes_and_the_champion_learns_on(
     become("pipeline", minio, monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     left_behind(promoted)
-    task = promoted.task.model_copy(update={"archive_images_days": 30})
+    since_first = (dt.datetime.now(dt.UTC).date() - DAY).days + DAYS
+    task = promoted.task.model_copy(update={"archive_images_days": since_first})
     tasks = promoted.settings.home / "tasks"
     save_task(task, tasks / "colours.yaml")
     folder = dataclasses.replace(promoted, task=task).copy(tmp_path / "twin")
@@ -92,7 +93,8 @@ def test_as_in_a_folder_all_that_goes_goes_and_the_champion_learns_on(
         monkeypatch.setattr(f"perennial.catalog.{name}.KEPT_VERSIONS", dt.timedelta(0))
     record = read_record(bucket.objects, "colours")
     before = {release: answers(bucket, release) for release in record.roles}
-    images = bucket.catalog.image_ids()
+    rows = bucket.catalog.images(None, ("id", "published")).to_pylist()
+    images = [row["id"] for row in rows if row["published"] == DAY]
 
     with lease(bucket.objects, "retention"), pytest.raises(LeaseHeld):
         tidied(bucket, DAYS)
@@ -121,7 +123,8 @@ def test_as_in_a_folder_all_that_goes_goes_and_the_champion_learns_on(
 
     become("inbox", minio, monkeypatch)
     taking = Objects.open(URL)
-    for id in images:
+    assert went["images"].count == len(images) == 60
+    for id in images[::10]:
         assert len(bucket.catalog.pixels(id)) > 100
         assert not taking.exists(pixels_key(id))
     with pytest.raises(StoreError):

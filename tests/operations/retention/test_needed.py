@@ -2,6 +2,7 @@
 
 import datetime as dt
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -126,33 +127,39 @@ def _tuned(world: World) -> str:
     return f"backbones/tuned/{world.registry.versions('colours')[0].backbone}.json"
 
 
-@pytest.mark.parametrize(
-    ("key", "data"),
-    [
-        (_model, b"{}"),
-        (_model, b"{"),
-        (_model, b"[]"),
-        (_release, b"{}"),
-        (_tuned, b"{}"),
-        (_tuned, b"{"),
-        (lambda _: "runs/colours/state.json", b"{}"),
-        (lambda _: "runs/colours/state.json", b"[]"),
-        (lambda _: "runs/colours/state.json", b'{"open": 1}'),
-        (lambda _: "runs/colours/run-9/embed.json", b"[]"),
-        (lambda _: "endpoints/colours.json", b"{"),
-    ],
-)
-def test_where_something_is_damaged_that_says_what_is_needed_nothing_goes(world: World, key: Any, data: bytes) -> None:
-    damaged = key(world)
-    world.objects.put(damaged, data)
+DAMAGED: list[tuple[Callable[[World], str], bytes]] = [
+    (_model, b"{}"),
+    (_model, b"{"),
+    (_model, b"[]"),
+    (_release, b"{}"),
+    (_tuned, b"{}"),
+    (_tuned, b"{"),
+    (lambda _: "runs/colours/state.json", b"{}"),
+    (lambda _: "runs/colours/state.json", b"[]"),
+    (lambda _: "runs/colours/state.json", b'{"open": 1}'),
+    (lambda _: "runs/colours/run-9/embed.json", b"[]"),
+    (lambda _: "endpoints/colours.json", b"{"),
+]
+
+
+def test_where_something_is_damaged_that_says_what_is_needed_nothing_goes(world: World) -> None:
     old = time.time() - 100 * 86_400
     add(world.objects, [PredictionRecord(prediction_id="old", at=old, endpoint="e", task="t", cls="red")])
     world.objects.put(picture_key(UNUSED), b"")
-    before = lies(world)
-    with pytest.raises(PerennialError, match=r"damaged|readable|changed") as told:
-        tidied(world, keep_versions=1)
-    assert damaged.rpartition("/")[0] in str(told.value)
-    assert lies(world) == before
+    for place, data in DAMAGED:
+        key = place(world)
+        whole = world.objects.get(key) if world.objects.exists(key) else None
+        world.objects.put(key, data)
+        before = lies(world)
+        with pytest.raises(PerennialError, match=r"damaged|readable|changed") as told:
+            tidied(world, keep_versions=1)
+        assert key.rpartition("/")[0] in str(told.value)
+        assert lies(world) == before
+        if whole is None:
+            world.objects.delete(key)
+        else:
+            world.objects.put(key, whole)
+    assert {"predictions", "pictures", "models"} <= counts(tidied(world, keep_versions=1)).keys()
 
 
 def test_a_damaged_note_of_what_was_fetched_is_told(world: World) -> None:
