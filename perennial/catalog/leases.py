@@ -99,15 +99,16 @@ class Held:
 
 
 @contextmanager
-def lease(objects: Objects, name: str, ttl_s: float = 60, wait_s: float = 0) -> Iterator[Held]:
+def lease(objects: Objects, name: str, ttl_s: float = 60, wait_s: float = 0, *, above: int = 0) -> Iterator[Held]:
     """Hold the lease ``name`` while the block runs; a thread renews it.
 
     A holder that was killed loses it ``ttl_s`` seconds after its last renewal, and at once to a process on its own machine.
+    The fence is larger than ``above``: what was written under a fence before a store was copied, whose leases weren't.
 
     Raises:
         LeaseHeld: another process holds it, and still does after ``wait_s`` seconds.
     """
-    held = Held(objects, name, _take(objects, name, ttl_s, wait_s), ttl_s)
+    held = Held(objects, name, _take(objects, name, ttl_s, wait_s, above), ttl_s)
     try:
         yield held
     finally:
@@ -124,7 +125,7 @@ def taken(objects: Objects, name: str) -> bool:
     return holder is not None and not holder.gone
 
 
-def _take(objects: Objects, name: str, ttl_s: float, wait_s: float) -> Holder:
+def _take(objects: Objects, name: str, ttl_s: float, wait_s: float, above: int) -> Holder:
     deadline = time.monotonic() + wait_s
     token, pid = uuid.uuid4().hex, os.getpid()
 
@@ -135,7 +136,7 @@ def _take(objects: Objects, name: str, ttl_s: float, wait_s: float) -> Holder:
                 f"'{name}' is being worked on by process {now.pid} on {_name(now.host)}. Wait for it to end, or stop it; "
                 f"if that machine is gone, the lease is free in {max(1, round(now.expires - time.time()))} s."
             )
-        fence = now.fence + 1 if now is not None else 1
+        fence = max(now.fence if now is not None else 0, above) + 1
         return canonical(asdict(Holder(fence, token, _host(), pid, _started(pid), time.time() + ttl_s)))
 
     while True:

@@ -16,7 +16,7 @@ from perennial.deployment.world import World
 from perennial.deployment.worlds import open_world
 from perennial.errors import EndpointError, ReleaseRejected
 from perennial.registry import ARCHIVED, Registry, Version
-from perennial.serving.record import EndpointRecord
+from perennial.serving.record import EndpointRecord, read_record
 from perennial.serving.releases import ServedModel
 from perennial.settings import Settings
 from perennial.task import ReleaseSpec
@@ -134,5 +134,7 @@ def held_endpoint(
         LeaseHeld: another deployment goes on for longer than ``wait_s``.
         ClusterError: the endpoint is on a cluster, and that is away or lacks what the manifests make.
     """
-    with lease(catalog.objects, f"endpoint-{name}", wait_s=wait_s) as held, open_world(name, catalog.objects, settings) as world:
-        yield HeldEndpoint(name, catalog, registry, settings, Book(catalog.objects, name, held, run), world)
+    objects = catalog.objects
+    taken = lease(objects, f"endpoint-{name}", wait_s=wait_s, above=read_record(objects, name).fence)
+    with taken as held, open_world(name, objects, settings) as world:
+        yield HeldEndpoint(name, catalog, registry, settings, Book(objects, name, held, run), world)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from perennial.catalog.digests import digest_of
 from perennial.catalog.objects import Objects
-from perennial.errors import ObjectMissing
+from perennial.errors import ObjectMissing, StoreError
 from perennial.operations.facts import RunFolder
 from perennial.operations.outcomes import Outcome, Why, nobody_knows, outcome_of, recorded
 from perennial.sources.label import rule_digest
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from perennial.registry import Registry
     from perennial.task import Task
 
-__all__ = ["Outcome", "RunFolder", "begin", "conclude", "goes_on", "reopen", "task_digest"]
+__all__ = ["Outcome", "RunFolder", "begin", "conclude", "goes_on", "open_runs", "reopen", "task_digest"]
 
 
 def begin(run: RunFolder) -> tuple[str, ...]:
@@ -33,6 +33,22 @@ def begin(run: RunFolder) -> tuple[str, ...]:
 
     _change(run, opened)
     return tuple(before)
+
+
+def open_runs(objects: Objects, task: str) -> set[str]:
+    """Return the runs of a task that began and haven't been concluded, and what :func:`reopen` noted.
+
+    Raises:
+        StoreError: what says so is damaged.
+    """
+    state: object = _state(objects, task)
+    found = state.get("open") if isinstance(state, dict) else None
+    if not isinstance(found, list):
+        raise StoreError(
+            f"{_state_key(task)} in {objects.url} is damaged: it doesn't name the runs of {task} that are open. Restore it, or "
+            "delete it while no run of the task is under way; then run this again."
+        )
+    return {str(run) for run in found}
 
 
 def goes_on(run: RunFolder, task: "Task", *, new_posts: int, unfinished: Sequence[str]) -> bool:

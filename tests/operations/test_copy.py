@@ -1,5 +1,6 @@
 """Copying a store."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from perennial.catalog.catalog import Catalog
 from perennial.catalog.objects import Objects
 from perennial.errors import StoreUnavailable
 from perennial.operations.copy import Copied, copy
-from tests.small_world import World, template
+from perennial.serving.record import read_record
+from tests.deployment.acts import go
+from tests.small_world import World, deployed_template, template
 
 
 @pytest.fixture
@@ -52,6 +55,17 @@ def test_what_changed_at_the_same_size_is_copied_where_it_is_json(tmp_path: Path
     source.put("runs/t/state.json", b'{"open": [2]}')
     assert copy(source, target).objects == 1
     assert target.get("runs/t/state.json") == b'{"open": [2]}'
+
+
+def test_an_endpoint_is_deployed_to_on_a_copy_too(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    world = deployed_template(tmp_path_factory.getbasetemp()).copy(tmp_path / "home")
+    record = read_record(world.objects, "colours").model_dump()
+    world.write_record(**{**record, "fence": 7})  # as after many deployments; leases aren't copied
+    url = (tmp_path / "copy").as_uri()
+    copy(world.objects, Objects.open(url))
+    there = replace(world, settings=world.settings.model_copy(update={"store": url}))
+    assert go(there, 2, 1).outcome == "promoted"
+    assert read_record(there.objects, "colours").fence == 8
 
 
 def test_what_is_no_store_is_told(tmp_path: Path) -> None:

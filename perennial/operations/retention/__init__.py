@@ -5,7 +5,6 @@ it is done again.
 """
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from perennial.catalog.catalog import Catalog
@@ -36,13 +35,26 @@ def tidy(settings: Settings, *, dry_run: bool = False, at: datetime | None = Non
 
     Raises:
         LeaseHeld: another process does it.
-        EndpointError: an endpoint's record is damaged, so that nobody knows what it serves.
-        StoreError, CatalogError, RegistryError: store, a table or the registry can't be read or written; run it again then.
+        LeaseLost: this process was stopped for so long that another one does it now.
+        EndpointError, ModelError: an endpoint's record, its release or a model that stays is damaged, so that nobody knows what
+            it needs; nothing was changed then.
+        StoreError, CatalogError, RegistryError: store, a table or the registry can't be read or written, or is another one than
+            the store's; run it again then.
     """
     objects = Objects.open(settings.store_url)
-    now = Now(dry_run, at or datetime.now(UTC))
-    with nullcontext() if dry_run else lease(objects, LEASE):
-        yield from _tidy(objects, settings, now)
+    if dry_run:
+        yield from _tidy(objects, settings, Now(dry_run, at or datetime.now(UTC)))
+        return
+    with lease(objects, LEASE) as held:
+        for kind in _tidy(objects, settings, Now(dry_run, at or _now(objects))):
+            yield kind
+            held.check()
+
+
+def _now(objects: Objects) -> datetime:
+    """Return this machine's time, or the store's where that is behind: by it, what was just written is just written."""
+    own = datetime.now(UTC)
+    return min(own, objects.written(f"leases/{LEASE}.json") or own)
 
 
 def _tidy(objects: Objects, settings: Settings, now: Now) -> Iterator[Kind]:
@@ -51,12 +63,17 @@ def _tidy(objects: Objects, settings: Settings, now: Now) -> Iterator[Kind]:
     def definition(task: str) -> Task:
         return present(task, objects, settings.tasks)
 
+    def made() -> set[tuple[str, str]]:
+        return needed(catalog, registry, settings.keep_versions, settings.keep_models_days, definition, now).runs
+
+    made()  # what can't be read is told before anything goes
     records = [read_record(objects, name) for name in known_endpoints(objects)]
-    holds = {record.hold.task: record.hold.began for record in records if record.hold}
+    holds: dict[str, datetime] = {}
+    for hold in (record.hold for record in records if record.hold):
+        holds[hold.task] = min(hold.began, holds.get(hold.task, hold.began))
     yield from expire_predictions(objects, settings.keep_predictions_days, holds, now)
     yield from archive_models(catalog, registry, settings, definition, now)
-    made = needed(catalog, registry, settings.keep_versions, settings.keep_models_days, definition, now).runs
-    yield expire_runs(objects, settings.keep_runs_days, made, now)
+    yield expire_runs(objects, settings.keep_runs_days, made(), now)
     yield expire_quarantine(objects, settings.keep_quarantine_days, now)
     yield archive_images(catalog, definition, now)
     yield clear_pixels(catalog, now)

@@ -11,9 +11,10 @@ from perennial.catalog.leases import taken
 from perennial.catalog.objects import Objects, Stored
 from perennial.catalog.quarantine import FOLDER as QUARANTINE
 from perennial.catalog.tables import Layout, Table, key_field
-from perennial.errors import ObjectMissing
+from perennial.errors import ObjectMissing, StoreError
 from perennial.operations.retention.needed import under_way
 from perennial.operations.retention.tally import Kind, Now, folders, newest, young
+from perennial.operations.runs import open_runs
 
 DAY = 1
 _ANY = Layout(pa.schema([key_field("id")]), indexed=())
@@ -22,7 +23,7 @@ _ANY = Layout(pa.schema([key_field("id")]), indexed=())
 def expire_runs(objects: Objects, days: int, runs: set[tuple[str, str]], now: Now) -> Kind:
     """Delete the folders of runs that are older than so many days.
 
-    The newest of each task stays, those under way, and ``runs`` (task, id): those that made models that stay.
+    The newest of each task stays, those that aren't concluded, and ``runs`` (task, id): those that made models that stay.
     """
     kind = Kind("runs", "deleted")
     by_task: defaultdict[str, dict[str, list[Stored]]] = defaultdict(dict)
@@ -31,12 +32,14 @@ def expire_runs(objects: Objects, days: int, runs: set[tuple[str, str]], now: No
         by_task[task][run] = stored
     for task, found in by_task.items() if days else ():
         last = max(found, key=lambda run: newest(found[run]))
-        busy = under_way(objects, task, now)
+        busy, began = under_way(objects, task, now), open_runs(objects, task)
         for run, stored in found.items():
             if newest(stored) > now.before(days):
                 kind.stay(young(days))
             elif run == last:
                 kind.stay("the newest of its task")
+            elif run in began:
+                kind.stay("it isn't concluded")
             elif (task, run) in runs:
                 kind.stay("it made a model that stays")
             elif busy:
@@ -113,8 +116,18 @@ def _fetched(objects: Objects) -> set[str]:
     for key in objects.keys("sources"):
         if "/taken/" in key:
             with suppress(ObjectMissing):
-                found.add(str(objects.get_json(key)["sha"]))
+                found.add(_sha(objects, key))
     return found
+
+
+def _sha(objects: Objects, key: str) -> str:
+    try:
+        return str(objects.get_json(key)["sha"])
+    except (TypeError, KeyError):
+        raise StoreError(
+            f"{key} in {objects.url} is damaged: it doesn't say which image was fetched. Delete it, and the source's next run "
+            "fetches that again; then run this again."
+        ) from None
 
 
 def _reading(objects: Objects) -> bool:

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from perennial.catalog.archive import archive
 from perennial.catalog.catalog import Catalog
 from perennial.catalog.leases import lease
+from perennial.catalog.locks import exclusive
 from perennial.catalog.objects import Objects, Stored
 from perennial.errors import LeaseHeld
 from perennial.operations.endpoints import known_endpoints
-from perennial.operations.retention.needed import Needed, needed, under_way
+from perennial.operations.retention.needed import Needed, any_under_way, needed, under_way
 from perennial.operations.retention.tally import Kind, Now, folders, newest, young
 from perennial.registry import ARCHIVED, Registry
 from perennial.settings import Settings
@@ -17,6 +18,7 @@ from perennial.task import Task
 
 WAIT_S = 10.0
 Check = Callable[[], None]
+_BEGAN = "a run is under way"
 
 
 def archive_models(
@@ -27,9 +29,8 @@ def archive_models(
     While a deployment goes on, all stay.
 
     Raises:
-        EndpointError: an endpoint's record is damaged.
         LeaseLost: this process was stopped for so long that a deployment took over.
-        RegistryUnavailable, StoreError: registry or store can't be read or written.
+        EndpointError, ModelError, RegistryError, StoreError: as in :func:`needed`.
     """
     objects, days = catalog.objects, settings.keep_models_days
     kinds = [Kind(name, "archived") for name in ("models", "releases", "backbones")] + [Kind("embeddings", "deleted")]
@@ -73,7 +74,7 @@ def _models(objects: Objects, registry: Registry, wanted: Needed, kind: Kind, no
             kind.stay(reason)
         elif now.dry_run:
             kind.go(stored)
-        elif under_way(objects, task, now):  # it began since
+        elif under_way(objects, task, now):  # it began since, as below
             kind.stay("a run of the task is under way")
         else:
             check()
@@ -103,6 +104,8 @@ def _backbones(objects: Objects, wanted: Needed, kind: Kind, now: Now, days: int
             kind.stay(reason)
         elif newest(stored) > now.before(days):
             kind.stay(young(days))
+        elif not now.dry_run and any_under_way(objects, now):
+            kind.stay(_BEGAN)
         else:
             if not now.dry_run:
                 _forget_tuning(objects, digest)
@@ -130,10 +133,14 @@ def _embeddings(objects: Objects, wanted: Needed, kind: Kind, now: Now, days: in
             kind.stay(reason)
         elif newest(stored) > now.before(days):
             kind.stay(young(days))
+        elif not now.dry_run and any_under_way(objects, now):
+            kind.stay(_BEGAN)
         else:
             if not now.dry_run:
-                check()
-                drop_table(objects, stored)
+                with exclusive(objects, f"table embeddings/{digest}") as alone:
+                    check()
+                    alone()
+                    drop_table(objects, stored)
             kind.go(stored)
 
 

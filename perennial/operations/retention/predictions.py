@@ -36,9 +36,12 @@ def expire_predictions(objects: Objects, days: int, holds: Mapping[str, datetime
             fold(objects, endpoint, catalog_form)
     with nullcontext(_unguarded) if now.dry_run else exclusive(objects, PICTURES) as check:
         said = [row for row in feedback.rows(objects) if row["state"] != "rejected"]
-        about = {row["prediction_id"] for row in said if row["prediction_id"]} | _about(objects)
-        rows = Kind("predictions", "deleted")
-        gone = sorted(_old(objects, days, about, holds, rows, now)) if days else []
+        rows, waiting, gone = Kind("predictions", "deleted"), _about(objects), list[str]()
+        if waiting is None:
+            rows.stay("servers of a newer version noted something", len(predictions.table(objects).view()))
+        elif days:
+            about = {row["prediction_id"] for row in said if row["prediction_id"]} | waiting
+            gone = sorted(_old(objects, days, about, holds, rows, now))
         if not now.dry_run:
             for start in range(0, len(gone), VALUES_A_FILTER):
                 check()
@@ -67,14 +70,16 @@ def _pictures(objects: Objects, named: set[str], check: Callable[[], None], now:
     return kind
 
 
-def _about(objects: Objects) -> set[str]:
-    """Return the predictions that feedback is about which isn't taken in yet."""
+def _about(objects: Objects) -> set[str] | None:
+    """Return the predictions that feedback is about which isn't taken in yet; None where only a newer version can read it."""
     found = set()
     for key in objects.keys(FOLDER):
         if is_segment(key):
             with suppress(ObjectMissing, CatalogError):  # folded by now, or set aside by the next fold
                 segment = decode(key, objects.get(key))
-                found |= {str(record.get("prediction_id")) for record in segment.records} if segment else set()
+                if segment is None:
+                    return None
+                found |= {str(record.get("prediction_id")) for record in segment.records}
     return found
 
 

@@ -10,57 +10,27 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from perennial.backbones.embed import embed_missing
-from perennial.backbones.engines import Backbone
 from perennial.catalog.leases import lease
 from perennial.catalog.objects import Objects
 from perennial.cli import app
-from perennial.deployment.deploy import deploy, rollback
+from perennial.deployment.deploy import rollback
 from perennial.deployment.releases import list_releases
 from perennial.errors import EndpointError, RegistryError
-from perennial.learning.training import update
 from perennial.operations.report import report
 from perennial.registry import Run, Version
 from perennial.serving.record import Hold, read_record
-from perennial.serving.releases import load_release
 from perennial.task import load_task, save_task
 from tests.deployment.acts import assert_settled, champion_of, go
-from tests.operations.retention.acts import counts, tidied
+from tests.operations.retention.acts import answers, back_to, counts, learn, tidied
 from tests.operations.retention.conftest import MODELS
-from tests.small_world import World, add_batch
-
-
-def back_to(world: World, version: int) -> str:
-    return rollback(world.task, world.catalog, world.registry, world.settings, version, "a test").outcome
-
-
-def answers(world: World, release: str | None) -> list[list[float]]:
-    """Return what a release answers to all images, from the store alone."""
-    loaded = load_release(world.objects, "colours", str(release), {}, 1)
-    head = loaded.heads["colours"]
-    ids = world.catalog.image_ids()
-    found: list[list[float]] = head.probabilities(world.catalog.embeddings(head.backbone, ids)).tolist()
-    return found
+from tests.small_world import World
 
 
 def there(world: World, version: Version) -> bool:
     return world.objects.exists(f"models/colours/{version.digest}/model.json")
 
 
-def learn(world: World, batch: int) -> str:
-    """Learn a new batch and deploy what came of it, as a run does; return the model's digest."""
-    champion = champion_of(world)
-    backbone = next(version.backbone for version in world.registry.versions("colours"))
-    ids = add_batch(world.catalog, "colours", batch)
-    embed_missing(world.catalog, Backbone.load(world.objects, backbone, 1), ids)
-    trained = update(world.task, world.catalog, backbone, champion)
-    assert trained is not None
-    assert not trained.from_scratch
-    done = deploy(world.task, world.catalog, world.registry, world.settings, trained.digest, champion, run_id="next")
-    assert done.outcome == "promoted"
-    return trained.digest
-
-
+Step = tuple[str, int]
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("promote"), st.integers(1, MODELS)),
@@ -72,7 +42,7 @@ steps = st.lists(
 )
 
 
-def happen(world: World, history: list[tuple[str, int]]) -> None:
+def happen(world: World, history: list[Step]) -> None:
     """Let promotions, rollbacks and flips happen, those that can."""
     from perennial.deployment.reconcile import flip
 
@@ -86,50 +56,69 @@ def happen(world: World, history: list[tuple[str, int]]) -> None:
             flip("colours", world.catalog, world.registry, world.settings, "a test")
 
 
-def test_after_any_history_the_champion_serves_and_learns_and_every_kept_version_comes_back(long_template: World) -> None:
+def still_serves_learns_and_goes_back(world: World, history: list[Step], keep: int, held: int) -> None:
+    """Tidy after a history, with one version held in an A/B where ``held`` isn't 0, and look whether all goes on as before."""
+    happen(world, history)
+    champion, record = champion_of(world), read_record(world.objects, "colours")
+    versions = world.registry.versions("colours")
+    if held and held <= len(versions) and versions[held - 1].digest != champion:
+        canary = world.release(world.models.index(versions[held - 1].digest) + 1)
+        hold = Hold(
+            task="colours",
+            champion=next(version.number for version in versions if version.digest == champion),
+            challenger=held,
+            share=50,
+            began=dt.datetime.now(dt.UTC),
+        )
+        world.write_record(**{**record.model_dump(), "canary": canary, "state": "shifting", "share": 50, "hold": hold})
+        record = read_record(world.objects, "colours")
+    before = {release: answers(world, release) for release in record.roles}
+
+    told = counts(tidied(world, dry_run=True, keep_versions=keep))
+    assert counts(tidied(world, keep_versions=keep)) == told
+    assert counts(tidied(world, keep_versions=keep)) == {}
+
+    assert champion_of(world) == champion
+    assert read_record(world.objects, "colours") == record.model_copy(
+        update={"fence": read_record(world.objects, "colours").fence}
+    )
+    assert {release: answers(world, release) for release in record.roles} == before
+    world.write_record(**{**record.model_dump(), "canary": None, "state": None, "share": 0, "hold": None})
+    after = world.registry.versions("colours")
+    promoted = [version for version in after if version.tags.get("perennial.outcome") == "promoted"]
+    assert all(there(world, version) for version in promoted[-keep:])
+    for version in after:
+        assert bool(version.archived) != there(world, version)
+        if version.archived:
+            with pytest.raises(RegistryError, match="was archived on"):
+                back_to(world, version.number)
+        else:
+            assert back_to(world, version.number) == "promoted"
+            assert_settled(world, version.digest)
+    assert_settled(world, learn(world, 100))
+
+
+@pytest.mark.parametrize(
+    ("history", "keep", "held"),
+    [
+        ([("promote", 2), ("promote", 3), ("promote", 4), ("back", 2), ("promote", 5)], 1, 3),
+        ([("promote", 2), ("promote", 3), ("back", 1), ("flip", 0)], 1, 0),
+    ],
+)
+def test_after_a_history_the_champion_serves_and_learns_and_every_kept_version_comes_back(
+    long_template: World, tmp_path: Path, history: list[Step], keep: int, held: int
+) -> None:
+    still_serves_learns_and_goes_back(long_template.copy(tmp_path / "home"), history, keep, held)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(1800)
+def test_so_it_is_after_any_history(long_template: World) -> None:
     @given(history=steps, keep=st.integers(1, 3), held=st.integers(0, MODELS))
-    @settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.generate])
-    def check(history: list[tuple[str, int]], keep: int, held: int) -> None:
+    @settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.generate])
+    def check(history: list[Step], keep: int, held: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            world = long_template.copy(Path(folder) / "home")
-            happen(world, [("promote", 1), *history])
-            champion, record = champion_of(world), read_record(world.objects, "colours")
-            versions = world.registry.versions("colours")
-            if held and held <= len(versions) and versions[held - 1].digest != champion:
-                canary = world.release(world.models.index(versions[held - 1].digest) + 1)
-                hold = Hold(
-                    task="colours",
-                    champion=next(version.number for version in versions if version.digest == champion),
-                    challenger=held,
-                    share=50,
-                    began=dt.datetime.now(dt.UTC),
-                )
-                world.write_record(**{**record.model_dump(), "canary": canary, "state": "shifting", "share": 50, "hold": hold})
-                record = read_record(world.objects, "colours")
-            before = {release: answers(world, release) for release in record.roles}
-
-            told = counts(tidied(world, dry_run=True, keep_versions=keep))
-            assert counts(tidied(world, keep_versions=keep)) == told
-            assert counts(tidied(world, keep_versions=keep)) == {}
-
-            assert champion_of(world) == champion
-            assert read_record(world.objects, "colours") == record.model_copy(
-                update={"fence": read_record(world.objects, "colours").fence}
-            )
-            assert {release: answers(world, release) for release in record.roles} == before
-            world.write_record(**{**record.model_dump(), "canary": None, "state": None, "share": 0, "hold": None})
-            after = world.registry.versions("colours")
-            promoted = [version for version in after if version.tags.get("perennial.outcome") == "promoted"]
-            assert all(there(world, version) for version in promoted[-keep:])
-            for version in after:
-                assert bool(version.archived) != there(world, version)
-                if version.archived:
-                    with pytest.raises(RegistryError, match="was archived on"):
-                        back_to(world, version.number)
-                else:
-                    assert back_to(world, version.number) == "promoted"
-                    assert_settled(world, version.digest)
-            assert_settled(world, learn(world, 100))
+            still_serves_learns_and_goes_back(long_template.copy(Path(folder) / "home"), history, keep, held)
 
     check()
 
