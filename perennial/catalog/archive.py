@@ -4,11 +4,14 @@ A bucket's rules can move that prefix to cheaper storage, or delete it after a t
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from perennial.catalog.objects import MARKERS, Objects
 from perennial.errors import ObjectMissing
 
 FOLDER = "archive"
+_AT_ONCE = 16
 
 
 def archived_key(key: str) -> str:
@@ -21,11 +24,17 @@ def archive(objects: Objects, keys: Sequence[str]) -> None:
 
     All are copied before any is deleted. Of a folder that was published, what makes it whole is copied last and deleted first.
     """
-    ordered = sorted(keys, key=lambda key: (key.rpartition("/")[2] in MARKERS, key))
-    for key in ordered:
-        try:
+    marks = sorted(key for key in keys if key.rpartition("/")[2] in MARKERS)
+    others = sorted(set(keys) - set(marks))
+
+    def copy(key: str) -> None:
+        with suppress(ObjectMissing):  # another process was faster
             objects.copy(key, archived_key(key))
-        except ObjectMissing:
-            continue  # another process was faster
-    for key in reversed(ordered):
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(copy, others))
+    for key in marks:
+        copy(key)
+    for key in reversed(marks):
         objects.delete(key)
+    objects.delete_all(others)

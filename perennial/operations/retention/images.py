@@ -11,6 +11,8 @@ from perennial.operations.retention.needed import tasks_known
 from perennial.operations.retention.tally import Kind, Now, young
 from perennial.task import Task
 
+AT_ONCE = 1000
+
 
 def archive_images(catalog: Catalog, present: Callable[[str], Task], now: Now) -> Kind:
     """Archive the pixels of images that are older than each task wants that has a label for them, and none forbids it."""
@@ -28,6 +30,7 @@ def archive_images(catalog: Catalog, present: Callable[[str], Task], now: Now) -
     there = {one.key: one for one in catalog.objects.stored("images")}
     rows = catalog.images(sorted(longest), ("id", "published")).to_pylist()
     kind.stay("no task has a label for it", sum(pixels_key(id) in there for id in catalog.image_ids() if id not in longest))
+    old = []
     for row in rows:
         stored = there.get(pixels_key(row["id"]))
         if stored is None:
@@ -37,10 +40,11 @@ def archive_images(catalog: Catalog, present: Callable[[str], Task], now: Now) -
         elif row["published"] > now.before(longest[row["id"]]).date():
             kind.stay(young(longest[row["id"]]))
         else:
-            if not now.dry_run:
-                archive(catalog.objects, [stored.key])
+            old.append(stored.key)
             at = _moment(row["published"])
             kind.add(at, at, stored.size)
+    for start in range(0, 0 if now.dry_run else len(old), AT_ONCE):
+        archive(catalog.objects, old[start : start + AT_ONCE])
     return kind
 
 
