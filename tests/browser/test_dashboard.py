@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -57,12 +58,15 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def opened(browser: Browser, scheme: Literal["light", "dark"]) -> Iterator[Page]:
-    """Open a tab for someone who prefers light or dark pages."""
+    """Open a tab for someone who prefers light or dark pages; it asks nobody but the dashboard for anything."""
     expect.set_options(timeout=SLOW_MS)
     with browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
         page.set_default_timeout(SLOW_MS)
+        hosts: set[str | None] = set()
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
         yield page
+        assert hosts - {None} == {"127.0.0.1"}  # pictures within the page have none
 
 
 def drop(page: Page, file: Path, content: bytes) -> None:
