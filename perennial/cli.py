@@ -224,15 +224,20 @@ def dashboard(
 def copy(
     source: Annotated[str, typer.Argument(metavar="FROM", help="file:///folder or s3://bucket/prefix.")],
     target: Annotated[str, typer.Argument(metavar="TO", help="Likewise.")],
+    gathered: Annotated[
+        bool, typer.Option("--gathered", help="Only images, labels and embeddings, for a new installation to learn from.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Copy a store: a backup, its way back, or a move to a bucket. What is there already is left out."""
+    from perennial.operations.copy import GATHERED
     from perennial.operations.copy import copy as copy_objects
 
     with RunView() as view:
         copied = copy_objects(
-            Objects.open(source),
+            Objects.open(source, make=False),
             Objects.open(target),
+            folders=GATHERED if gathered else (),
             progress=lambda done, total: view("copy", "progress", f"{done} of {total}"),
         )
     if as_json:

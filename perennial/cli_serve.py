@@ -1,14 +1,19 @@
 """``perennial serve``, ``fetch`` and ``predict``: an endpoint of this machine, and asking one."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from perennial.cli_tasks import Json, TaskName, load
 from perennial.errors import EndpointError
 from perennial.settings import Settings
+from perennial.task import NAME
 from perennial.terminal import console, show_json
+
+if TYPE_CHECKING:
+    from perennial.serving.address import Address
 
 
 def serve(
@@ -27,11 +32,13 @@ def serve(
         raise EndpointError(
             "Say what to serve: 'perennial serve TASK' or 'perennial serve --endpoint NAME', which takes a '--release DIGEST'."
         )
+    if endpoint and not re.fullmatch(NAME, endpoint):
+        raise EndpointError(f"'{endpoint}' names no endpoint: names have small letters, digits and hyphens.")
     if endpoint:
-        serve_endpoint(endpoint, Settings.load(), empty=not release, release=release or None)
+        serve_endpoint(endpoint, Settings.load(), empty=not release, release=release or None, ready=_say)
         return
     settings, loaded = load(task)
-    serve_endpoint(loaded.endpoint_name, settings)
+    serve_endpoint(loaded.endpoint_name, settings, ready=_say)
 
 
 def fetch(
@@ -66,3 +73,7 @@ def predict(
         return
     for line in cli_predict.lines(answers):
         typer.echo(line)
+
+
+def _say(address: "Address") -> None:
+    console.print(f"The endpoint is at {address.url}, gRPC at {address.grpc}; Ctrl-C ends it.", markup=False, soft_wrap=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perennial.catalog.objects import Objects
+from perennial.catalog.stores import local_root
 from perennial.errors import TaskError
 from perennial.settings import Settings
 from perennial.task import Task, load_task
@@ -54,7 +55,10 @@ def with_state() -> Settings:
 
 
 def tasks_that_ran(settings: Settings) -> set[str]:
-    """Return the names of the tasks of which there are runs."""
+    """Return the names of the tasks of which there are runs; no folder is made to look for them."""
+    root = local_root(settings.store_url)
+    if root and not root.is_dir():
+        return set()
     return {key.split("/")[1] for key in Objects.open(settings.store_url).keys("runs")}
 
 

@@ -18,18 +18,20 @@ def tidy(
     """Delete and archive what is old and needed by nothing; settings say how old."""
     from perennial.operations.retention import tidy as expire
 
+    settings = with_state()
     went: list[Kind] = []
     try:
-        went.extend(expire(with_state(), dry_run=dry_run))
+        went.extend(expire(settings, dry_run=dry_run))
     finally:
         if as_json:
             show_json([kind.facts() for kind in went])
-        else:
-            show(
-                ("kind", "what", "count", "MB", "oldest", "newest", "stay"),
-                [_row(kind, dry_run) for kind in went if kind.count or kind.stays],
-            )
-    if dry_run and not as_json:
+        elif rows := [_row(kind, dry_run) for kind in went if kind.count or kind.stays]:
+            show(("kind", "what", "count", "MB", "oldest", "newest", "stay"), rows)
+    if as_json:
+        return
+    if not any(kind.count for kind in went):
+        console.print("Nothing is old enough to go.", markup=False)
+    elif dry_run:
         console.print("Nothing was changed. Without --dry-run, all this goes.", markup=False)
 
 

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
@@ -11,6 +11,8 @@ from perennial.errors import SettingsError
 from perennial.processes import usable_cores
 
 FILE = "perennial.yaml"
+
+Days = Annotated[int, Field(ge=0, le=36_500)]
 
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_PASSWORD", "PERENNIAL_INBOX_TOKEN")
 """Variables that may be given as files instead, each by the variable NAME_FILE."""
@@ -65,11 +67,11 @@ class Settings(BaseSettings):
     tag: str = Field("", description="Tag of the images; by default the digest of this checkout's content.")
     accelerator: str = Field("nvidia.com/gpu", description="Resource that fine-tuning asks the cluster for; empty: none.")
 
-    keep_predictions_days: int = Field(90, ge=0, description="Days after which predictions and their pictures go; 0: never.")
-    keep_models_days: int = Field(30, ge=0, description="Days after which what nobody needs is archived; 0: never.")
+    keep_predictions_days: Days = Field(90, description="Days after which predictions and their pictures go; 0: never.")
+    keep_models_days: Days = Field(30, description="Days after which what nobody needs is archived; 0: never.")
     keep_versions: int = Field(5, ge=1, description="Promoted versions that stay to go back to, whatever their age.")
-    keep_runs_days: int = Field(90, ge=0, description="Days after which the folders of runs go; 0: never.")
-    keep_quarantine_days: int = Field(30, ge=0, description="Days after which what was refused goes; 0: never.")
+    keep_runs_days: Days = Field(90, description="Days after which the folders of runs go; 0: never.")
+    keep_quarantine_days: Days = Field(30, description="Days after which what was refused goes; 0: never.")
 
     @classmethod
     def settings_customise_sources(

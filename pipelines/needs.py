@@ -13,9 +13,9 @@ STORE = (
     "AWS_SECRET_ACCESS_KEY",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
-    "AWS_ALLOW_HTTP",
     "PERENNIAL_STORE",
     "PERENNIAL_ENDPOINT_URL",
+    "PERENNIAL_CONTACT",
 )
 MLFLOW = ("PERENNIAL_MLFLOW", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 """Keys of the Secrets perennial-store and perennial-mlflow, and the variables of the same names.

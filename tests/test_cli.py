@@ -50,7 +50,7 @@ def test_unknown_setting(tmp_path: Path) -> None:
 
 
 def test_the_demo_on_a_cluster_is_looked_for_in_its_bucket(tmp_path: Path) -> None:
-    bucket = {"PERENNIAL_STORE": "s3://perennial/store", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true"}
+    bucket = {"PERENNIAL_STORE": "s3://perennial/store", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
     assert "s3://perennial/store" in refused("releases", "demo", folder=tmp_path, **bucket, **keys)
     assert not (tmp_path / ".perennial" / "demo").exists()

@@ -11,7 +11,7 @@ from perennial.catalog.leases import lease
 from perennial.catalog.objects import Objects
 from perennial.catalog.predictions import PredictionRecord, add, table
 from perennial.cli import app
-from perennial.errors import LeaseHeld
+from perennial.errors import LeaseHeld, PerennialError, SettingsError, StoreUnavailable
 from perennial.settings import Settings
 
 OLD = 100 * 86_400
@@ -49,3 +49,21 @@ def test_two_at_once_are_refused(objects: Objects) -> None:
         ended = CliRunner().invoke(app, ["tidy"])
         assert isinstance(ended.exception, LeaseHeld)
         assert CliRunner().invoke(app, ["tidy", "--dry-run"]).exit_code == 0
+
+
+def test_where_there_is_nothing_old_it_says_so(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERENNIAL_KEEP_PREDICTIONS_DAYS", "0")
+    assert "Nothing is old enough to go." in CliRunner().invoke(app, ["tidy", "--dry-run"]).stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "error"),
+    [("PERENNIAL_KEEP_RUNS_DAYS", "9999999", SettingsError), ("PERENNIAL_STORE", "file:///nonexistent/store", StoreUnavailable)],
+)
+def test_wrong_settings_are_sentences(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, error: type[PerennialError]
+) -> None:
+    monkeypatch.setenv(variable, value)
+    ended = CliRunner().invoke(app, ["tidy", "--dry-run"])
+    assert isinstance(ended.exception, error)
+    assert ended.stdout == ""

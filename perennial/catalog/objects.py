@@ -45,14 +45,16 @@ class Objects:
         self._root = local_root(self.url)
 
     @classmethod
-    def open(cls, url: str) -> "Objects":
+    def open(cls, url: str, *, make: bool = True) -> "Objects":
         """Open the store at ``file:///folder`` or ``s3://bucket/prefix``; S3's endpoint and keys come from ``AWS_*``.
 
+        A folder that isn't there is made, unless ``make`` is false.
+
         Raises:
-            StoreUnavailable: the URL names no store.
+            StoreUnavailable: the URL names no store, or the folder isn't there and isn't to be made.
             StoreReadOnly: the folder isn't there and can't be made.
         """
-        return cls(url, open_store(url))
+        return cls(url, open_store(url, make=make))
 
     def get(self, key: str) -> bytes:
         """Return an object's bytes.

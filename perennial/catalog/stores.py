@@ -22,15 +22,17 @@ def local_root(url: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
-def open_store(url: str) -> LocalStore | S3Store:
-    """Open the store at ``url``; a folder is made where it isn't there yet.
+def open_store(url: str, *, make: bool = True) -> LocalStore | S3Store:
+    """Open the store at ``url``; a folder is made where it isn't there yet, unless ``make`` is false.
 
     Raises:
-        StoreUnavailable: the URL is none of ``file:///folder`` and ``s3://bucket/prefix``.
+        StoreUnavailable: the URL is none of ``file:///folder`` and ``s3://bucket/prefix``, or the folder isn't there.
         StoreReadOnly: the folder can't be made.
     """
     root, parts = local_root(url), urlsplit(url)
     if root is not None and root.is_absolute() and not parts.netloc:
+        if not make and not root.is_dir():
+            raise StoreUnavailable(f"There is no store at {url}: the folder isn't there. Correct the address.")
         with told(url, "making the folder", writing=True):
             root.mkdir(parents=True, exist_ok=True)
             return LocalStore(root)

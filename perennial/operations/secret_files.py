@@ -102,6 +102,8 @@ def make(folder: Path = FOLDER) -> None:
         SettingsError: one can't be written.
     """
     files = SecretFiles(folder)
+    if folder.is_dir():
+        folder.chmod(0o700)  # its files may be read by all
     for wanted in (*OWN, *PIPELINES):
         _, done = files.ensure("", wanted.name, made=wanted.made)
         print(f"{folder / wanted.name}: {done}")  # noqa: T201
@@ -111,4 +113,5 @@ if __name__ == "__main__":
     try:
         make()
     except PerennialError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(2)

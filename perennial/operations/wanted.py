@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 
 ACCESS, SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
-_PLACES = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ALLOW_HTTP", "PERENNIAL_STORE", "PERENNIAL_ENDPOINT_URL")
+CONTACT = "PERENNIAL_CONTACT"
+_PLACES = ("AWS_ENDPOINT_URL", "AWS_REGION", "PERENNIAL_STORE", "PERENNIAL_ENDPOINT_URL", CONTACT)
+MAY_BE_EMPTY = frozenset((ACCESS, SECRET, CONTACT))
+"""Keys whose values may be empty: where pods have roles, and where no site on the web is asked."""
+
 Made = Mapping[str, Callable[[], str]]
 
 

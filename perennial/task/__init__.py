@@ -1,6 +1,6 @@
 """A task: one classification problem, as a YAML file says it."""
 
-from perennial.task.definition import Task
+from perennial.task.definition import NAME, Task
 from perennial.task.files import load_task, parse_task, save_task, task_text
 from perennial.task.parts import (
     BackboneSpec,
@@ -23,6 +23,7 @@ from perennial.task.sources import (
 )
 
 __all__ = [
+    "NAME",
     "ArchDailySource",
     "BackboneSpec",
     "CommonsSource",

@@ -7,11 +7,14 @@ from perennial.task.part import Part
 from perennial.task.parts import BackboneSpec, FinetuneSpec, GateSpec, ImagesSpec, LearnerSpec, ReleaseSpec
 from perennial.task.sources import SourceSpec
 
+NAME = "[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?"
+"""What names of tasks and endpoints look like."""
+
 
 class Task(Part):
     """One classification problem."""
 
-    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")
+    name: str = Field(pattern=f"^{NAME}$")
     description: str = ""
     classes: tuple[str, ...]
     label: LabelRule
@@ -22,9 +25,9 @@ class Task(Part):
     finetune: FinetuneSpec = FinetuneSpec()
     gate: GateSpec = GateSpec()
     release: ReleaseSpec = ReleaseSpec()
-    endpoint: str = Field("", pattern=r"^([a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?)?$", description="By default the task's name.")
+    endpoint: str = Field("", pattern=f"^({NAME})?$", description="By default the task's name.")
     keep_pictures: bool = Field(False, description="Keep pictures that the endpoint is asked about, so that they can be learnt.")
-    archive_images_days: int = Field(0, ge=0, description="Days after which images go to the store's archive; 0: never.")
+    archive_images_days: int = Field(0, ge=0, le=36500, description="Days after which images go to the archive; 0: never.")
     schedule: str = Field("0 0 */6 * * *", description="Cron with seconds first, UTC; empty: paused on the cluster.")
     shard_images: int = Field(2000, ge=1, description="New images that one pod embeds; more are spread over several pods.")
 

@@ -1,15 +1,18 @@
 """Containers of this checkout's images, as narrow as compose.yaml and the manifests make them, and without a network."""
 
 import json
+import os
 import shutil
 import subprocess
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from components.images import tag
+from components.images import NAMES, ON_REQUEST, tag
 
+BUILT = [name for name in NAMES if name not in ON_REQUEST]
 HOME = "/home/perennial"
 NARROW = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")  # noqa: S108
 
@@ -22,16 +25,18 @@ def docker(*arguments: str) -> str:
 
 
 def image(name: str) -> str:
-    """Return the image of this checkout's content."""
-    return f"perennial-{name}:{tag(name)}"
+    """Return the image of this checkout's content, as ``make images`` names it."""
+    return f"{os.environ.get('IMAGES', '')}perennial-{name}:{tag(name)}"
 
 
-def missing() -> str:
-    """Return why there is nothing to test here; "" where there is."""
+def missing(names: Sequence[str]) -> str:
+    """Return why these images can't be tested here; "" where they can."""
     if not shutil.which("docker"):
-        return "there is no docker command here"
-    found = subprocess.run(["docker", "image", "inspect", image("train")], capture_output=True, text=True, check=False)
-    return "" if found.returncode == 0 else f"docker here has no {image('train')}: make images"
+        return "There is no docker command here. Install it, or put it on PATH."
+    for name in names:
+        if subprocess.run(["docker", "image", "inspect", image(name)], capture_output=True, check=False).returncode:
+            return f"docker here has no {image(name)}. Run 'make images' first, with the same IMAGES."
+    return ""
 
 
 def described(name: str) -> dict[str, Any]:

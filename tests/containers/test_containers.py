@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from components.images import NAMES, ON_REQUEST, tag
-from tests.containers.containers import Containers, described, docker, image
+from components.images import tag
+from tests.containers.containers import BUILT, Containers, described, docker, image
 from tests.e2e.bench import draw
 
-BUILT = [name for name in NAMES if name not in ON_REQUEST]
 TASK = """\
 name: walls
 classes: [brick, glass]
 label: {rule: folder}
 sources: [{type: folder, path: /given/walls}]
-backbone: {network: resnet18, weights: 'random:0', resize: 64, crop: 64}
+backbone: {network: resnet18, weights: 'random:0', resize: 64, crop: 64, engine: ENGINE}
 """
 FETCH = """\
 import sys, urllib.request as r
@@ -46,21 +45,22 @@ def test_torch_is_where_it_trains_and_nowhere_else(name: str, containers: Contai
     assert said.strip() == str(name == "train")
 
 
-def test_steps_a_prediction_and_a_page(containers: Containers, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "engine"), [("server", "openvino"), ("server-onnxruntime", "onnxruntime")])
+def test_steps_a_prediction_and_a_page(name: str, engine: str, containers: Containers, tmp_path: Path) -> None:
     given = tmp_path / "given"  # a container's user may read it, but not pytest's own folder
     (given / "tasks").mkdir(parents=True)
-    (given / "tasks" / "walls.yaml").write_text(TASK)
+    (given / "tasks" / "walls.yaml").write_text(TASK.replace("ENGINE", engine))
 
-    def promotes(name: str, pictures: range) -> bool:
+    def promotes(image: str, pictures: range) -> bool:
         for material in ("brick", "glass"):
             draw(given / "walls", material, pictures)
-        ended = json.loads(containers.once(name, "run", "walls", "--json", given=given))
+        ended = json.loads(containers.once(image, "run", "walls", "--json", given=given))
         return bool(ended["outcome"] == "promoted")
 
     assert promotes("train", range(120))  # it exports the backbone, for which it needs torch
     assert promotes("step", range(120, 180))
 
-    server = containers.start("server", "serve", "--endpoint", "walls")
+    server = containers.start(name, "serve", "--endpoint", "walls")
     asked = ["/given/walls/brick/000.png", "/given/walls/glass/001.png"]
     told = json.loads(containers.once("step", "predict", "walls", *asked, "--json", given=given, beside=server))
     assert [answer["class"] for answer in told.values()] == ["brick", "glass"]

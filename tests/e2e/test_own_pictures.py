@@ -1,6 +1,5 @@
 """One's own pictures: from a folder to a model, then more pictures, then a class more."""
 
-import re
 import shutil
 from pathlib import Path
 
@@ -61,10 +60,7 @@ def test_what_was_gathered_goes_along_to_another_place(tmp_path: Path) -> None:
     (before,) = bench.json("models", "walls")
 
     store, moved = tmp_path / ".perennial" / "store", tmp_path / "moved"
-    page = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text(encoding="utf-8")
-    (folders,) = re.findall(r"for folder in ([a-z ]+); do", page)
-    for name in folders.split():
-        bench("copy", f"file://{store}/{name}", f"file://{moved}/store/{name}")
+    bench("copy", f"file://{store}", f"file://{moved}/store", "--gathered")
     shutil.rmtree(tmp_path / "walls" / "brick")  # its pictures are in the catalog
     bench.environment["PERENNIAL_HOME"] = str(moved)
     bench.promotes("walls")

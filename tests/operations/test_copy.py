@@ -4,11 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from perennial.catalog.archive import archive
 from perennial.catalog.catalog import Catalog
+from perennial.catalog.images import pixels_key
 from perennial.catalog.objects import Objects
-from perennial.errors import StoreUnavailable
-from perennial.operations.copy import Copied, copy
+from perennial.cli import app
+from perennial.errors import StoreError, StoreUnavailable
+from perennial.operations.copy import GATHERED, Copied, copy
 from perennial.serving.record import read_record
 from tests.deployment.acts import go
 from tests.small_world import World, deployed_template, template
@@ -71,3 +75,34 @@ def test_an_endpoint_is_deployed_to_on_a_copy_too(tmp_path: Path, tmp_path_facto
 def test_what_is_no_store_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="names no store"):
         Objects.open("backup")
+
+
+def test_what_was_gathered_goes_alone_archived_pictures_too(world: World, tmp_path: Path) -> None:
+    source, target = (Objects.open((tmp_path / name).as_uri()) for name in ("one", "two"))
+    copy(world.objects, source)
+    catalog = Catalog.open(source)
+    image = catalog.image_ids()[0]
+    pixels = catalog.pixels(image)
+    archive(source, [pixels_key(image)])
+    copy(source, target, folders=GATHERED)
+    assert Catalog.open(target).pixels(image) == pixels
+    assert {key.split("/")[0] for key in contents(target)} == {"archive", "backbones", "catalog", "images"}
+    assert copy(source, target, folders=GATHERED).kept > 0
+
+
+def test_two_catalogs_dont_become_one(world: World, tmp_path: Path) -> None:
+    target = Objects.open((tmp_path / "two").as_uri())
+    target.put("catalog/images.lance/_versions/1.manifest", b"another one's")
+    before = contents(target)
+    with pytest.raises(StoreError, match="two catalogs can't become one"):
+        copy(world.objects, target, folders=GATHERED)
+    assert contents(target) == before
+
+
+def test_nothing_to_copy_is_refused(tmp_path: Path) -> None:
+    empty, target = (Objects.open((tmp_path / name).as_uri()) for name in ("empty", "target"))
+    with pytest.raises(StoreError, match="There is nothing to copy in file://"):
+        copy(empty, target)
+    ended = CliRunner().invoke(app, ["copy", (tmp_path / "typo").as_uri(), target.url])
+    assert isinstance(ended.exception, StoreUnavailable)
+    assert not (tmp_path / "typo").exists()

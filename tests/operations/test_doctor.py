@@ -96,6 +96,25 @@ def test_secrets_are_named_with_their_keys_and_never_with_values() -> None:
     ]
 
 
+def test_keys_are_empty_where_pods_have_roles_and_passwords_never() -> None:
+    documents = all_secrets()
+    store = documents["/api/v1/namespaces/kubeflow/secrets/perennial-store"]["data"]
+    store |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    kube: Any = FakeKube(documents)
+    assert not bad(secrets(kube, Settings.load()))
+    documents["/api/v1/namespaces/perennial/secrets/postgres"]["data"]["MLFLOW_DB_PASSWORD"] = ""
+    assert [check.what for check in bad(secrets(kube, Settings.load()))] == ["Secret perennial/postgres"]
+
+
+def test_it_says_whether_sources_on_the_web_are_asked() -> None:
+    documents = all_secrets()
+    config = documents["/api/v1/namespaces/perennial/configmaps/perennial"]["data"]
+    kube: Any = FakeKube(documents)
+    for contact, state in (("", "not asked"), ("ada@example.org", "ok")):
+        config["PERENNIAL_CONTACT"] = contact
+        assert [check.state for check in secrets(kube, Settings.load()) if check.what == "contact"] == [state]
+
+
 def test_a_workload_that_is_not_ready_says_why_by_its_pod() -> None:
     waiting = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
     pod = {

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from perennial.operations.wanted import PIPELINES
+
 PODS = {"scrape", "embed", "export", "finetune", "learn", "deploy", "record"}
 ON_TRAIN = {"export", "finetune"}
 WITH_MLFLOW = {"learn", "deploy", "record"}
@@ -84,7 +86,8 @@ def test_secrets_go_where_they_are_needed(platform: Executors, containers: Execu
     for name, settings in platform.items():
         secrets = {secret["secretName"]: {key["envVar"] for key in secret["keyToEnv"]} for secret in settings["secretAsEnv"]}
         assert secrets.keys() == {"perennial-store"} | ({"perennial-mlflow"} if pod(name) in WITH_MLFLOW else set())
-        assert secrets["perennial-store"] >= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "PERENNIAL_STORE"}
+        (store,) = (wanted for wanted in PIPELINES if wanted.name == "perennial-store")
+        assert secrets["perennial-store"] == {*store.made, *store.repeated} >= {"PERENNIAL_STORE", "PERENNIAL_CONTACT"}
 
 
 def test_every_pod_has_a_time_limit_and_no_root(platform: Executors) -> None:

@@ -71,7 +71,7 @@ def test_the_overlay_leads_to_the_bucket_and_the_database(terraform: Terraform, 
     assert config["PERENNIAL_STORE"] == "s3://perennial-1/store"
     assert config["MLFLOW_ARTIFACTS_DESTINATION"] == f"s3://perennial-1/{ARTIFACTS}"
     assert config["AWS_ENDPOINT_URL"] == "https://s3.eu-central-1.amazonaws.com"
-    assert (config["AWS_REGION"], config["AWS_ALLOW_HTTP"]) == ("eu-central-1", "false")
+    assert config["AWS_REGION"] == "eu-central-1"
     assert (config["POSTGRES_HOST"], config["PGSSLMODE"]) == ("db.example.com", "require")
     assert not {"StatefulSet/minio", "StatefulSet/postgres"} & documents.keys()
     for name in ("mlflow", "dashboard", "endpoint", "inbox"):

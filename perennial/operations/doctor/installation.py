@@ -8,7 +8,7 @@ from perennial.kube.api import Document, Kube
 from perennial.kube.pod_reasons import reason
 from perennial.operations.cluster_secrets import CONFIG
 from perennial.operations.doctor.check import PROBE, Check
-from perennial.operations.wanted import OWN, PIPELINES
+from perennial.operations.wanted import CONTACT, MAY_BE_EMPTY, OWN, PIPELINES
 from perennial.settings import Settings
 
 _PART = "app.kubernetes.io/part-of=perennial"
@@ -35,12 +35,17 @@ def secrets(kube: Kube, settings: Settings) -> Iterator[Check]:
     config = (kube.find(f"/api/v1/namespaces/{settings.namespace}/configmaps/{CONFIG}") or {}).get("data")
     if config is None:
         yield Check(f"ConfigMap {CONFIG}", "missing", f"The ConfigMap {CONFIG} isn't there: {_APPLY}.")
+    elif contact := config.get(CONTACT):
+        yield Check("contact", "ok", contact)
+    else:
+        yield Check("contact", "not asked", f"Sources on the web aren't asked while the overlay gives no {CONTACT}.")
     own_minio = kube.find(f"/apis/apps/v1/namespaces/{settings.namespace}/statefulsets/minio") is not None
     places = [(settings.namespace, wanted) for wanted in OWN if own_minio or wanted.name != "minio-root"]
     for space, wanted in [*places, *((settings.kfp_namespace, wanted) for wanted in PIPELINES)]:
         keys = {*wanted.made, *(key for key in wanted.repeated if key in (config or {}))}
         found = kube.find(f"/api/v1/namespaces/{space}/secrets/{wanted.name}")
-        lacking = sorted(key for key in keys if not ((found or {}).get("data") or {}).get(key))
+        there = (found or {}).get("data") or {}
+        lacking = sorted(key for key in keys if not (there.get(key) or (key in there and key in MAY_BE_EMPTY)))
         what = f"Secret {space}/{wanted.name}"
         if found is None:
             yield Check(what, "missing", f"It isn't there: {_AGAIN}.")

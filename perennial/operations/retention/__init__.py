@@ -41,7 +41,7 @@ def tidy(settings: Settings, *, dry_run: bool = False, at: datetime | None = Non
         StoreError, CatalogError, RegistryError: store, a table or the registry can't be read or written, or is another one than
             the store's; run it again then.
     """
-    objects = Objects.open(settings.store_url)
+    objects = Objects.open(settings.store_url, make=False)
     if dry_run:
         yield from _tidy(objects, settings, Now(dry_run, at or datetime.now(UTC)))
         return

@@ -87,11 +87,7 @@ def _models(objects: Objects, registry: Registry, wanted: Needed, kind: Kind, no
 def _releases(objects: Objects, wanted: Needed, kind: Kind, now: Now, days: int, check: Check) -> None:
     for prefix, stored in folders(objects.stored("releases"), 3).items():
         _, endpoint, digest = prefix.split("/")
-        if reason := wanted.releases.get((endpoint, digest)):
-            kind.stay(reason)
-        elif newest(stored) > now.before(days):
-            kind.stay(young(days))
-        else:
+        if not _stays(kind, wanted.releases.get((endpoint, digest)), stored, now, days):
             _archive(objects, stored, kind, now, check)
 
 
@@ -100,11 +96,9 @@ def _backbones(objects: Objects, wanted: Needed, kind: Kind, now: Now, days: int
         digest = prefix.rpartition("/")[2]
         if digest in ("tuned", "refs", "weights"):  # where backbones come from; weights may be of several
             continue
-        if reason := wanted.backbones.get(digest):
-            kind.stay(reason)
-        elif newest(stored) > now.before(days):
-            kind.stay(young(days))
-        elif not now.dry_run and any_under_way(objects, now):
+        if _stays(kind, wanted.backbones.get(digest), stored, now, days):
+            continue
+        if not now.dry_run and any_under_way(objects, now):
             kind.stay(_BEGAN)
         else:
             if not now.dry_run:
@@ -119,6 +113,14 @@ def _forget_tuning(objects: Objects, backbone: str) -> None:
             objects.delete(key)
 
 
+def _stays(kind: Kind, reason: str | None, stored: list[Stored], now: Now, days: int) -> bool:
+    """Count what stays for a reason, or because it is young."""
+    why = reason or (young(days) if newest(stored) > now.before(days) else None)
+    if why:
+        kind.stay(why)
+    return bool(why)
+
+
 def _archive(objects: Objects, stored: list[Stored], kind: Kind, now: Now, check: Check) -> None:
     if not now.dry_run:
         check()
@@ -129,11 +131,9 @@ def _archive(objects: Objects, stored: list[Stored], kind: Kind, now: Now, check
 def _embeddings(objects: Objects, wanted: Needed, kind: Kind, now: Now, days: int, check: Check) -> None:
     for prefix, stored in folders(objects.stored("catalog/embeddings"), 3).items():
         digest = prefix.rpartition("/")[2].removesuffix(".lance")
-        if reason := wanted.backbones.get(digest):
-            kind.stay(reason)
-        elif newest(stored) > now.before(days):
-            kind.stay(young(days))
-        elif not now.dry_run and any_under_way(objects, now):
+        if _stays(kind, wanted.backbones.get(digest), stored, now, days):
+            continue
+        if not now.dry_run and any_under_way(objects, now):
             kind.stay(_BEGAN)
         else:
             if not now.dry_run:

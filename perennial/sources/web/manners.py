@@ -49,6 +49,6 @@ def contact_or_stop(contact: str, source: str) -> str:
     if not contact.strip():
         raise SourceError(
             f"The source {source} isn't asked without a contact: its owner must be able to reach who runs this. "
-            "Set PERENNIAL_CONTACT to a mail address or a web page of yours."
+            "Set PERENNIAL_CONTACT to a mail address or a web page of yours; on a cluster in its overlay."
         )
     return contact.strip()
