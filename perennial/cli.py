@@ -75,8 +75,10 @@ def init(
     from_folder: Annotated[
         Path, typer.Option("--from-folder", metavar="DIR", help="Folder with a subfolder of pictures for each class.")
     ],
-    network: Annotated[str, typer.Option(help="A torchvision classification network.")] = "resnet50",
-    weights: Annotated[str, typer.Option(help="auto (pretrained), random:SEED, or a .safetensors or .pth file.")] = "auto",
+    network: Annotated[str, typer.Option(help="A torchvision classification network; resnet50, if none is named.")] = "",
+    weights: Annotated[
+        str, typer.Option(help="auto (pretrained, the default), random:SEED, or a .safetensors or .pth file.")
+    ] = "",
 ) -> None:
     """Write a task for one's own pictures."""
     from perennial.operations.own_pictures import task_from_folder

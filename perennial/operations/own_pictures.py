@@ -13,20 +13,29 @@ from perennial.task import BackboneSpec, FolderSource, Task, load_task, save_tas
 def task_from_folder(name: str, folder: Path, *, network: str, weights: str, tasks: Path) -> tuple[Path, dict[str, int]]:
     """Write ``tasks/NAME.yaml`` for a folder with a subfolder of pictures for each class; return its path and the counts.
 
-    Where the task exists already and reads that folder, classes that are new are added and the rest stays as it is.
+    Where the task exists already and reads that folder, classes that are new are added and the rest stays as it is; where there
+    are none, the file isn't touched. An empty network or weights stand for the task's own, or for the defaults.
 
     Raises:
-        TaskError: the name isn't allowed, or is taken by a task that doesn't read this folder.
+        TaskError: the name isn't allowed, or is taken by a task that doesn't read this folder or has another backbone.
         SourceError: the folder isn't there, or holds no pictures of two classes.
     """
     source = FolderSource(type="folder", path=folder.resolve())
     counts = {cls: count for cls, count in survey(source.path).items() if count}
     path = tasks / f"{name}.yaml"
-    if path.is_file():
-        task = _with_new_classes(load_task(name, tasks), source, tuple(counts), path)
-    else:
-        task = _new(name, source, tuple(counts), BackboneSpec(network=network, weights=_absolute(weights)))
-    save_task(task, path)
+    asked = {"network": network} if network else {}
+    asked |= {"weights": _absolute(weights)} if weights else {}
+    if not path.is_file():
+        save_task(_new(name, source, tuple(counts), BackboneSpec(**asked)), path)
+        return path, counts
+    task = load_task(name, tasks)
+    own = task.backbone
+    if asked.items() - {"network": own.network, "weights": own.weights}.items():
+        raise TaskError(
+            f"{path} has the backbone {own.network} with the weights {own.weights}. Change them there, or choose another name."
+        )
+    if (changed := _with_new_classes(task, source, tuple(counts), path)) != task:
+        save_task(changed, path)
     return path, counts
 
 

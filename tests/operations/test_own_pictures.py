@@ -42,6 +42,18 @@ def test_a_new_subfolder_is_added_and_the_rest_is_kept(flowers: Path, tmp_path: 
     assert task.gate.min_new_images == 7
 
 
+def test_where_nothing_is_new_the_file_is_not_touched_and_another_backbone_is_refused(flowers: Path, tmp_path: Path) -> None:
+    make(flowers, tmp_path)
+    file = tmp_path / "tasks" / "own.yaml"
+    file.write_text("# ours\n" + file.read_text())
+    before = file.read_text()
+    for network, weights in (("", ""), ("mobilenet_v2", "")):
+        task_from_folder("own", flowers, network=network, weights=weights, tasks=tmp_path / "tasks")
+    with pytest.raises(TaskError, match="has the backbone mobilenet_v2 with the weights random:3"):
+        task_from_folder("own", flowers, network="", weights="random:0", tasks=tmp_path / "tasks")
+    assert file.read_text() == before
+
+
 def test_another_task_of_that_name_is_left_alone(flowers: Path, tmp_path: Path) -> None:
     make(flowers, tmp_path)
     before = (tmp_path / "tasks" / "own.yaml").read_text()

@@ -15,7 +15,7 @@ from perennial.operations.endpoints import known_endpoints
 from perennial.operations.retention.images import archive_images
 from perennial.operations.retention.leftovers import clean_tables, clear_pixels, expire_quarantine, expire_runs
 from perennial.operations.retention.models import archive_models
-from perennial.operations.retention.needed import needed
+from perennial.operations.retention.needed import Needed, needed
 from perennial.operations.retention.predictions import expire_predictions
 from perennial.operations.retention.tally import Kind, Now
 from perennial.registry import Registry
@@ -63,17 +63,17 @@ def _tidy(objects: Objects, settings: Settings, now: Now) -> Iterator[Kind]:
     def definition(task: str) -> Task:
         return present(task, objects, settings.tasks)
 
-    def made() -> set[tuple[str, str]]:
-        return needed(catalog, registry, settings.keep_versions, settings.keep_models_days, definition, now).runs
+    def read() -> Needed:
+        return needed(catalog, registry, settings.keep_versions, settings.keep_models_days, definition, now)
 
-    made()  # what can't be read is told before anything goes
+    read()  # what can't be read is told before anything goes
     records = [read_record(objects, name) for name in known_endpoints(objects)]
     holds: dict[str, datetime] = {}
     for hold in (record.hold for record in records if record.hold):
         holds[hold.task] = min(hold.began, holds.get(hold.task, hold.began))
     yield from expire_predictions(objects, settings.keep_predictions_days, holds, now)
     yield from archive_models(catalog, registry, settings, definition, now)
-    yield expire_runs(objects, settings.keep_runs_days, made(), now)
+    yield expire_runs(objects, settings.keep_runs_days, read().runs, now)
     yield expire_quarantine(objects, settings.keep_quarantine_days, now)
     yield archive_images(catalog, definition, now)
     yield clear_pixels(catalog, now)

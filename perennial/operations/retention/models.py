@@ -22,7 +22,7 @@ _BEGAN = "a run is under way"
 
 
 def archive_models(
-    catalog: Catalog, registry: Registry, settings: Settings, present: Callable[[str], Task], now: Now
+    catalog: Catalog, registry: Registry, settings: Settings, definition: Callable[[str], Task], now: Now
 ) -> Iterator[Kind]:
     """Archive models, releases and backbones that nobody needs, and yield what went; embeddings of such backbones are deleted.
 
@@ -50,7 +50,7 @@ def archive_models(
             for one in checks:
                 one()
 
-        wanted = needed(catalog, registry, settings.keep_versions, days, present, now)
+        wanted = needed(catalog, registry, settings.keep_versions, days, definition, now)
         models, releases, backbones, embeddings = kinds
         _models(objects, registry, wanted, models, now, check)
         yield models

@@ -48,7 +48,9 @@ def tasks_known(objects: Objects) -> list[str]:
     return sorted({key.split("/")[1] for folder in ("models", "runs") for key in objects.keys(folder)})
 
 
-def needed(catalog: Catalog, registry: Registry, keep: int, models_days: int, present: Callable[[str], Task], now: Now) -> Needed:
+def needed(
+    catalog: Catalog, registry: Registry, keep: int, models_days: int, definition: Callable[[str], Task], now: Now
+) -> Needed:
     """Return what has to stay whatever its age.
 
     Args:
@@ -56,7 +58,7 @@ def needed(catalog: Catalog, registry: Registry, keep: int, models_days: int, pr
         registry: where versions and aliases are.
         keep: how many promoted versions stay to go back to.
         models_days: versions younger than that stay; 0: all.
-        present: a task's present definition.
+        definition: gives a task's present definition.
         now: the moment.
 
     Raises:
@@ -78,7 +80,7 @@ def needed(catalog: Catalog, registry: Registry, keep: int, models_days: int, pr
             for prefix in folders(objects.stored(f"models/{task}"), 3):
                 found.model(task, prefix.rpartition("/")[2], "a run of the task is under way")
     _young_models(found, objects, max(models_days, 1), now)
-    _backbones(found, objects, present, now)
+    _backbones(found, objects, definition, now)
     for task, versions in found.versions.items():
         found.runs |= {(task, version.run) for version in versions if (task, version.digest) in found.models}
     return found
@@ -168,14 +170,14 @@ def _young_models(found: Needed, objects: Objects, days: int, now: Now) -> None:
             found.model(task, digest, young(days))
 
 
-def _backbones(found: Needed, objects: Objects, present: Callable[[str], Task], now: Now) -> None:
+def _backbones(found: Needed, objects: Objects, definition: Callable[[str], Task], now: Now) -> None:
     """Keep the backbones of models and releases that stay, those that tasks name, and those they were tuned from."""
     for task, digest in found.models:
         if backbone := _backbone_of(objects, task, digest):
             found.backbones.setdefault(backbone, "a model that stays was made with it")
     for task in tasks_known(objects):
         try:
-            own = known(present(task).backbone, objects)
+            own = known(definition(task).backbone, objects)
         except (TaskError, BackboneError):
             own = None  # the task's file lies elsewhere
         if own:

@@ -64,9 +64,10 @@ def _pictures(objects: Objects, named: set[str], check: Callable[[], None], now:
         else:
             kind.go([one])
             gone.append(one.key)
-    for start in range(0, 0 if now.dry_run else len(gone), AT_ONCE):
-        check()
-        objects.delete_all(gone[start : start + AT_ONCE])
+    if not now.dry_run:
+        for start in range(0, len(gone), AT_ONCE):
+            check()
+            objects.delete_all(gone[start : start + AT_ONCE])
     return kind
 
 
