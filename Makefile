@@ -6,12 +6,16 @@ CHECKOV := .tools/checkov/.ready
 # Go checks the sums of what it fetches against its public log. Dependabot doesn't see these versions: raise them by hand.
 GO_TOOLS := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 github.com/anchore/syft/cmd/syft@v1.52.0 \
 	github.com/anchore/grype/cmd/grype@v0.110.0 github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
+TOOL_NAMES := $(foreach tool,$(GO_TOOLS),$(lastword $(subst /, ,$(firstword $(subst @, ,$(tool))))))
+COMMA := ,
 export PATH := $(CURDIR)/.tools:$(PATH)
+NEW_ENOUGH := $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Perennial needs Python 3.11 or newer; name one with make PYTHON=..." >&2; exit 2; }
 REGISTRY := -m releasing.images --prefix "$(IMAGES)" $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again) \
 	$(if $(SIGNER),--signer "$(SIGNER)") $(if $(ISSUER),--issuer "$(ISSUER)")
 
 .PHONY: demo test test-crash test-containers test-cluster bench bench-serving lint format lock images secrets clean
-.PHONY: tools missing-images sbom scan push digests sign bump propose verify apply schedule release notes packages sign-packages publish
+.PHONY: python tools room missing-images sbom scan push digests sign bump propose verify apply schedule
+.PHONY: release tag notes packages sign-packages publish
 
 demo: $(READY)  ## show the whole loop on the bundled site; ARGS="--no-serve --json", ARGS="--seed 3", ...
 	@$(BIN)/perennial demo $(ARGS)
@@ -22,8 +26,9 @@ test: $(READY)  ## the suite; ARGS="-k leases" for a part of it
 test-crash: $(READY)  ## kill -9 at seeded moments, then compare with an undisturbed run
 	@$(BIN)/python -m pytest -m crash --timeout 3600 $(ARGS)
 
-test-containers: $(READY)  ## in containers of the images of `make images`: a step, a prediction, a page, on read-only roots without a network
-	@$(BIN)/python -m pytest -m containers -v $(ARGS)
+test-containers: $(READY)  ## a step, a prediction, a page in containers on read-only roots without a network; IMAGES=ghcr.io/acme/ pulls what wasn't built here
+	@$(if $(IMAGES),$(BIN)/python $(REGISTRY) pull)
+	@IMAGES="$(IMAGES)" $(BIN)/python -m pytest -m containers -v $(ARGS)
 
 test-cluster: $(READY)  ## on the cluster that KUBECONFIG names, which must reach the images of `make images`
 	@$(BIN)/python -m pytest -m cluster -p no:randomly -v $(ARGS)
@@ -58,11 +63,18 @@ lock: $(READY)  ## resolve again, newest versions that pyproject.toml allows; GR
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python locks/resolve.py $(if $(GROUP),--group $(GROUP))
 
 tools:  ## what the targets below need beside docker, kubectl and gh, by Go into .tools; ONLY=syft,grype
+	@unknown="$(firstword $(filter-out $(TOOL_NAMES),$(subst $(COMMA), ,$(ONLY))))"; test -z "$$unknown" || \
+		{ echo "There is no tool '$$unknown'. The tools are $(TOOL_NAMES); say ONLY=syft,grype for a part of them." >&2; exit 2; }
 	@command -v go >/dev/null || { echo "There is no go command here. Install Go (https://go.dev/dl), or put it on PATH." >&2; exit 2; }
 	@for tool in $(GO_TOOLS); do \
 		name=$${tool%@*}; name=$${name##*/}; \
 		case ",$(or $(ONLY),$$name)," in *",$$name,"*) echo "$$tool" >&2; CGO_ENABLED=0 GOBIN="$(CURDIR)/.tools" go install "$$tool" || exit;; esac; \
 	done
+
+room:  ## remove what a runner of GitHub's brings for others, so that the images and .venv fit; refused on any other machine
+	@test "$$RUNNER_ENVIRONMENT" = github-hosted || \
+		{ echo "This is no runner of GitHub's, so nothing is removed. Make room by hand: the images take 10 GB, .venv 7." >&2; exit 2; }
+	sudo rm -rf /usr/local/lib/android /usr/share/dotnet /usr/share/swift /usr/local/.ghcup /opt/hostedtoolcache/CodeQL
 
 missing-images:  ## build the images that the registry of IMAGES=ghcr.io/acme/ lacks, AGAIN=1 all of them; ONLY and BASE as for images
 	@$(PYTHON) $(REGISTRY) $(if $(BASE),--base $(BASE)) missing-images
@@ -88,7 +100,7 @@ bump:  ## name the images of dist/images.json by digest in the manifests
 propose:  ## a pull request of what changed, or the open one anew; BRANCH=images TITLE="Images of this code"
 	@BRANCH="$(BRANCH)" TITLE="$(TITLE)" .ci/propose
 
-verify: $(READY)  ## the manifests name images of this checkout, by digest, signed by SIGNER
+verify: $(READY)  ## the manifests name images of this checkout, by digest, signed by SIGNER; writes dist/images.json and dist/sbom
 	@$(BIN)/python $(REGISTRY) verify
 
 apply:  ## apply OVERLAY=manifests/overlays/production on the cluster that KUBECONFIG names, or the variable KUBECONFIG_CONTENT describes
@@ -102,12 +114,18 @@ schedule: $(READY)  ## upload the pipeline's version and bring the recurring run
 	@test -n "$(TASKS)" || { echo 'Say which tasks: make schedule TASKS="regions style"' >&2; exit 2; }
 	@for task in $(TASKS); do $(BIN)/perennial schedule "$$task" || exit; done
 
-release:  ## date what is unreleased, commit and tag it; VERSION=1.2.3
+release:  ## date what is unreleased, set the version and commit; VERSION=1.2.3
 	@git diff --quiet HEAD || { echo "There are uncommitted changes, and a release is a commit of its own. Commit or stash them first." >&2; exit 2; }
 	@$(PYTHON) -m releasing.changelog prepare "$(VERSION)"
 	@git commit --quiet -m "Release $(VERSION)" CHANGELOG.md perennial/__init__.py
+	@echo "Committed. Push it; once the pull request that names its images is merged: make tag VERSION=$(VERSION)"
+
+tag: $(READY)  ## tag this commit VERSION=1.2.3, whose manifests name its images by digest, and with SIGNER and IMAGES signed ones
+	@test -z "$$(git status --porcelain)" || { echo "There are files that are changed or not in git, and a tag is a commit's. Commit or stash them first." >&2; exit 2; }
+	@$(BIN)/python -m releasing.changelog notes "$(VERSION)"
+	@$(BIN)/python $(REGISTRY) $(if $(SIGNER),verify,named)
 	@git tag -a -m "Perennial $(VERSION)" "v$(VERSION)"
-	@echo "Tagged v$(VERSION). Push the commit, and once its images are published the tag: git push origin v$(VERSION)"
+	@echo "Tagged v$(VERSION). Publish it: git push origin v$(VERSION)"
 
 notes:  ## write the changelog of VERSION=1.2.3, which this checkout must be, into dist/notes.md
 	@$(PYTHON) -m releasing.changelog notes "$(VERSION)"
@@ -119,16 +137,22 @@ sign-packages:  ## sign what is in dist/packages by cosign without a key
 	@command -v cosign >/dev/null || { echo "There is no cosign command here. 'make tools ONLY=cosign' installs it." >&2; exit 2; }
 	@for file in dist/packages/*.whl dist/packages/*.tar.gz; do cosign sign-blob --yes --bundle "$$file.sigstore.json" "$$file" || exit; done
 
-publish:  ## the release VERSION=1.2.3 on GitHub, from dist/notes.md, dist/packages and dist/images.json
+publish:  ## the release VERSION=1.2.3 on GitHub, from dist/notes.md, dist/packages, dist/images.json and dist/sbom
 	@command -v gh >/dev/null || { echo "There is no gh command here. Install it (https://cli.github.com), or put it on PATH." >&2; exit 2; }
-	@gh release create "v$(VERSION)" --verify-tag --title "Perennial $(VERSION)" --notes-file dist/notes.md dist/images.json dist/packages/*
+	@gh release create "v$(VERSION)" --verify-tag --title "Perennial $(VERSION)" --notes-file dist/notes.md dist/images.json dist/packages/* dist/sbom/*.spdx.json
+
+# They need no package, so they run without $(READY), which looks at the version too.
+images secrets missing-images sbom scan push digests sign bump release notes: python
+
+python:
+	@$(NEW_ENOUGH)
 
 clean:
 	rm -rf .venv .tools .bench .perennial .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 
 # Standard output is kept free, so that `make demo ARGS=--json` prints JSON and nothing else.
 $(READY): pyproject.toml locks/dev.txt locks/uv.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Perennial needs Python 3.11 or newer; name one with make PYTHON=..." >&2; exit 2; }
+	@$(NEW_ENOUGH)
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) lacks venv; install it (Debian, Ubuntu: apt install python3-venv) and run make again." >&2; exit 2; }
 	@echo "Setting up .venv (about 3.5 GB to download the first time)" >&2
 	@$(PYTHON) -m venv .venv >&2

@@ -55,16 +55,43 @@ def tag(name: str = "step", root: Path = ROOT) -> str:
     return digest.hexdigest()[:12]
 
 
+def known(names: Sequence[str]) -> list[str]:
+    """Return these names.
+
+    Raises:
+        PerennialError: one is no image's.
+    """
+    if unknown := [name for name in names if name not in NAMES]:
+        raise PerennialError(f"There is no image '{unknown[0]}'. The images are {', '.join(NAMES)}.")
+    return list(names)
+
+
+def place(prefix: str, *, registry: bool = False) -> str:
+    """Return what stands before the images' names, where it can stand there and, for what asks a ``registry``, names one.
+
+    Raises:
+        PerennialError: it doesn't.
+    """
+    if prefix and not prefix.endswith("/"):
+        raise PerennialError(
+            f"IMAGES={prefix} doesn't end in '/', so an image would be called {prefix}perennial-step. Say IMAGES={prefix}/."
+        )
+    if registry and not prefix:
+        raise PerennialError(
+            "IMAGES is not set, so Docker Hub would be asked for the images. Say which registry has them: IMAGES=ghcr.io/acme/."
+        )
+    return prefix
+
+
 def build(names: Sequence[str], *, prefix: str = "", base: str = "", push: bool = False, docker: Sequence[str] = ()) -> None:
     """Build images with the docker command line and print what is done; ``docker`` are further arguments of ``docker build``.
 
     Raises:
         PerennialError: a name is unknown, docker isn't there, or a build failed.
     """
-    if unknown := [name for name in names if name not in NAMES]:
-        raise PerennialError(f"There is no image '{unknown[0]}'. The images are {', '.join(NAMES)}.")
+    wanted = known(names)
     commit = _commit()
-    for name in (name for name in NAMES if name in names):
+    for name in (name for name in NAMES if name in wanted):
         image = f"{prefix}perennial-{name}:{tag(name)}"
         command = ["docker", "build", "--file", "components/Dockerfile", "--target", name, "--tag", image]
         command += ["--build-arg", f"TAG={tag(name)}", *(["--build-arg", f"BASE={base}"] if base else [])]
@@ -158,13 +185,15 @@ def main() -> None:
     if given.command == "tag":
         print(tag(given.name))  # noqa: T201
         return
+    prefix = place(given.prefix, registry=given.command == "build" and given.push)
     if given.command == "build":
-        build(given.only.split(","), prefix=given.prefix, base=given.base, push=given.push, docker=given.docker)
-    print(kustomize(given.prefix).relative_to(ROOT), "and", COMPOSE, "name the tags")  # noqa: T201
+        build(given.only.split(","), prefix=prefix, base=given.base, push=given.push, docker=given.docker)
+    print(kustomize(prefix).relative_to(ROOT), "and", COMPOSE, "name the tags")  # noqa: T201
 
 
 if __name__ == "__main__":
     try:
         main()
     except PerennialError as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)

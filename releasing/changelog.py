@@ -91,4 +91,5 @@ if __name__ == "__main__":
     try:
         main()
     except PerennialError as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)

@@ -1,21 +1,23 @@
 """The images in a registry: built where it lacks them, listed, scanned, pushed, signed, and named by digest in the manifests."""
 
 import argparse
+import base64
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from components.images import KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, build, kustomize, tag
+from components.images import KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, build, known, kustomize, place, tag
 from perennial.errors import PerennialError
 
 DIST: Path = ROOT / "dist"
 PUBLISHED = DIST / "images.json"
-"""What 'push' and 'digests' found in the registry, for 'sign', 'bump' and the release."""
+"""What 'push' and 'digests' found in the registry, for 'sign' and 'bump'; what 'verify' accepted, for the release."""
 
 GITHUB = "https://token.actions.githubusercontent.com"
 _INSTALL = {
@@ -24,6 +26,10 @@ _INSTALL = {
     "grype": "'make tools ONLY=grype' installs it",
     "cosign": "'make tools ONLY=cosign' installs it",
 }
+LOCAL = ("sbom", "scan", "named")
+REGISTRY = ("missing-images", "pull", "push", "digests", "sign", "bump", "verify")
+"""The commands, those that make no sense without a registry apart."""
+
 _UNKNOWN = ("not found", "manifest unknown", "name unknown")
 
 
@@ -45,6 +51,21 @@ class Image:
 def missing(names: Sequence[str], prefix: str) -> list[str]:
     """Return the images whose tag the registry lacks."""
     return [name for name in names if not _digest(_tagged(name, prefix))]
+
+
+def build_missing(names: Sequence[str], prefix: str, base: str, *, again: bool) -> None:
+    """Build the images that the registry lacks, or all ``again``."""
+    lacking = names if again else missing(names, prefix)
+    build(lacking, prefix=prefix, base=base)
+    _say(f"Built: {', '.join(lacking)}" if lacking else "The registry has them all")
+
+
+def pull(names: Sequence[str], prefix: str) -> None:
+    """Pull the images that docker here lacks."""
+    for name in names:
+        image = _tagged(name, prefix)
+        if _call(["docker", "image", "inspect", image], quiet=True).returncode:
+            _run(["docker", "pull", image], f"The image {image} is not on this machine and was not pulled")
 
 
 def sbom(names: Sequence[str], prefix: str) -> None:
@@ -98,33 +119,33 @@ def digests(names: Sequence[str], prefix: str) -> None:
                 "'images', or 'make missing-images sbom scan push'."
             )
         found.append(Image(name, f"{prefix}perennial-{name}", tag(name), digest))
-    PUBLISHED.parent.mkdir(parents=True, exist_ok=True)
-    PUBLISHED.write_text(json.dumps([asdict(image) for image in found], indent=2) + "\n")
+    _write(PUBLISHED, [asdict(image) for image in found])
     _say(f"{PUBLISHED.relative_to(ROOT)} names the digests")
 
 
-def published() -> list[Image]:
+def published(prefix: str) -> list[Image]:
     """Return what 'push' or 'digests' wrote.
 
     Raises:
-        PerennialError: they were not run, or on another checkout.
+        PerennialError: they were not run, or on another checkout or registry.
     """
     if not PUBLISHED.is_file():
         raise PerennialError("dist/images.json is missing. 'make push' or 'make digests' writes it.")
     images = [Image(**image) for image in json.loads(PUBLISHED.read_text())]
     for image in images:
-        if image.tag != tag(image.name):
+        if (found := f"{image.repository}:{image.tag}") != (wanted := _tagged(image.name, prefix)):
             raise PerennialError(
-                f"dist/images.json is about {image.repository}:{image.tag}, this checkout is {tag(image.name)}. "
-                "Run 'make digests' on this checkout."
+                f"dist/images.json is about {found}, this checkout is {wanted}. "
+                "Run 'make digests' on this checkout, with the same IMAGES."
             )
     return images
 
 
-def sign(signer: str, issuer: str) -> None:
+def sign(prefix: str, signer: str, issuer: str) -> None:
     """Sign each published image, and attest its contents, as whoever runs this; what is signed is left alone."""
-    for image in published():
-        if not _unproven(image, signer, issuer):
+    for image in published(prefix):
+        lacks, _ = _proof(image, signer, issuer)
+        if not lacks:
             _say(f"{image.pinned} is signed already")
             continue
         _run(["cosign", "sign", "--yes", image.pinned], f"{image.pinned} was not signed")
@@ -134,57 +155,102 @@ def sign(signer: str, issuer: str) -> None:
 
 def bump(prefix: str, root: Path = ROOT) -> None:
     """Name the published images by digest in the manifests."""
-    path = kustomize(prefix, root, {image.name: image.digest for image in published()})
+    path = kustomize(prefix, root, {image.name: image.digest for image in published(prefix)})
     _say(f"{path.relative_to(root)} names the digests")
 
 
-def verify(signer: str, issuer: str, root: Path = ROOT) -> None:
-    """Check that the manifests name images of this checkout, by digest, whose signature and list of contents are ``signer``'s.
+def named(prefix: str, root: Path = ROOT) -> None:
+    """Check that the manifests name images of this checkout, by digest.
 
     Raises:
         PerennialError: they don't, with each image and the reason.
     """
-    wrong = []
-    for name, image in deployed(root).items():
-        if image.tag != tag(name):
-            wrong.append(f"{name} has the tag {image.tag}, this checkout is {tag(name)}")
-        elif not image.digest:
-            wrong.append(f"{name} is not named by digest")
-        else:
-            wrong += [f"{image.pinned} {what}" for what in _unproven(image, signer, issuer)]
-    if wrong:
-        raise PerennialError(
-            f"Not verified: {'; '.join(wrong)}. Deploy a checkout whose {KUSTOMIZATION} was written by the workflow 'images' or "
-            "by 'make bump' after its last change of code."
-        )
+    _refuse([reason for image in deployed(root) for reason in _misnamed(image, prefix)])
+    _say("The manifests name images of this checkout by digest; their signatures were not checked")
+
+
+def verify(prefix: str, signer: str, issuer: str, root: Path = ROOT) -> None:
+    """Check that the manifests name images of this checkout, by digest, whose signature and list of contents are ``signer``'s.
+
+    The images go into ``dist/images.json``, their contents as they were attested into ``dist/sbom``.
+
+    Raises:
+        PerennialError: they don't, with each image and the reason.
+    """
+    wrong, contents = [], {}
+    for image in deployed(root):
+        if reasons := _misnamed(image, prefix):
+            wrong += reasons
+            continue
+        lacks, attested = _proof(image, signer, issuer)
+        wrong += [f"{image.pinned} {what}" for what in lacks]
+        contents[image] = attested
+    _refuse(wrong)
+    for image, attested in contents.items():
+        _write(_sbom(image.name), _predicate(image, attested))
+    _write(PUBLISHED, [asdict(image) for image in contents])
     _say("The manifests name images of this checkout, each signed and its contents attested")
 
 
-def deployed(root: Path) -> dict[str, Image]:
+def deployed(root: Path) -> list[Image]:
     """Return the images that the manifests name, but those that are built on request; without a digest it is empty."""
     import yaml
 
     entries = yaml.safe_load((root / KUSTOMIZATION).read_text())["images"]
-    found = {}
+    found = []
     for entry in entries:
         name = entry["name"].removeprefix("perennial-")
-        found[name] = Image(name, entry.get("newName", entry["name"]), entry["newTag"], entry.get("digest", ""))
-    return {name: image for name, image in found.items() if name not in ON_REQUEST or image.digest}
+        found.append(Image(name, entry.get("newName", entry["name"]), entry["newTag"], entry.get("digest", "")))
+    return [image for image in found if image.name not in ON_REQUEST or image.digest]
 
 
-def _unproven(image: Image, signer: str, issuer: str) -> list[str]:
-    """Return what an image lacks of signature and attested contents."""
+def _misnamed(image: Image, prefix: str) -> list[str]:
+    """Return why this isn't this checkout's image by digest, if it isn't; without a prefix any place is right."""
+    if image.tag != tag(image.name):
+        return [f"{image.name} has the tag {image.tag}, this checkout is {tag(image.name)}"]
+    if prefix and image.repository != (wanted := f"{prefix}perennial-{image.name}"):
+        return [f"{image.name} is {image.repository} and not {wanted}"]
+    return [] if image.digest else [f"{image.name} is not named by digest"]
+
+
+def _refuse(wrong: Sequence[str]) -> None:
+    if wrong:
+        raise PerennialError(
+            f"Not verified: {'; '.join(wrong)}. Take a checkout whose {KUSTOMIZATION} was written by the workflow 'images' or "
+            "by 'make bump' after its last change of code."
+        )
+
+
+def _proof(image: Image, signer: str, issuer: str) -> tuple[list[str], str]:
+    """Return what an image lacks of signature and attested contents, and the attestations as cosign prints them."""
     if not signer:
         raise PerennialError("Say with SIGNER=... whose signature counts: a workflow's address or a mail address.")
     who = ["--certificate-identity", signer, "--certificate-oidc-issuer", issuer, image.pinned]
     checks = {"signature": ["verify"], "signed list of contents": ["verify-attestation", "--type", "spdxjson"]}
-    lacks = []
+    lacks, attested = [], ""
     for what, command in checks.items():
         done = _call(["cosign", *command, *who], quiet=True)
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if line.startswith("Error: ")] or ["cosign gives no reason"]
             lacks.append(f"has no {what} of {signer} ({said[-1].removeprefix('Error: ')})")
-    return lacks
+        attested = done.stdout
+    return lacks, attested
+
+
+def _predicate(image: Image, attested: str) -> Any:
+    """Return the contents by the last attestation: on a line of its own an envelope, whose payload is an in-toto statement."""
+    try:
+        return json.loads(base64.b64decode(json.loads(attested.splitlines()[-1])["payload"]))["predicate"]
+    except (IndexError, KeyError, ValueError):
+        raise PerennialError(
+            f"What cosign prints of the contents of {image.pinned} can't be read. 'make tools ONLY=cosign' installs the version "
+            "whose form is known."
+        ) from None
+
+
+def _write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _digest(image: str) -> str:
@@ -230,8 +296,7 @@ def _say(text: str) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m releasing.images", description=__doc__)
-    commands = ("missing-images", "sbom", "scan", "push", "digests", "sign", "bump", "verify")
-    parser.add_argument("command", choices=commands, help="what 'make COMMAND' runs")
+    parser.add_argument("command", choices=(*LOCAL, *REGISTRY), help="what 'make COMMAND' runs")
     parser.add_argument("--prefix", default="", help="what stands before the images' names, such as ghcr.io/acme/")
     by_default = [name for name in NAMES if name not in ON_REQUEST]
     parser.add_argument("--only", default=",".join(by_default), help="names, separated by commas")
@@ -244,30 +309,25 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     given = _arguments()
-    names = given.only.split(",")
-    match given.command:
-        case "missing-images":
-            lacking = names if given.again else missing(names, given.prefix)
-            build(lacking, prefix=given.prefix, base=given.base)
-            _say(f"Built: {', '.join(lacking)}" if lacking else "The registry has them all")
-        case "sbom":
-            sbom(names, given.prefix)
-        case "scan":
-            scan(names)
-        case "push":
-            push(names, given.prefix, again=given.again)
-        case "digests":
-            digests(names, given.prefix)
-        case "sign":
-            sign(given.signer, given.issuer)
-        case "bump":
-            bump(given.prefix)
-        case "verify":
-            verify(given.signer, given.issuer)
+    names, prefix = known(given.only.split(",")), place(given.prefix, registry=given.command in REGISTRY)
+    commands: dict[str, Callable[[], None]] = {
+        "missing-images": lambda: build_missing(names, prefix, given.base, again=given.again),
+        "pull": lambda: pull(names, prefix),
+        "sbom": lambda: sbom(names, prefix),
+        "scan": lambda: scan(names),
+        "push": lambda: push(names, prefix, again=given.again),
+        "digests": lambda: digests(names, prefix),
+        "sign": lambda: sign(prefix, given.signer, given.issuer),
+        "bump": lambda: bump(prefix),
+        "named": lambda: named(prefix),
+        "verify": lambda: verify(prefix, given.signer, given.issuer),
+    }
+    commands[given.command]()
 
 
 if __name__ == "__main__":
     try:
         main()
     except PerennialError as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)

@@ -29,7 +29,7 @@ from perennial.task import (
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [page for folder in (".", "docs", "manifests", "terraform") for page in sorted((ROOT / folder).glob("*.md"))]
 
 
 @pytest.mark.parametrize("setting", Settings.model_fields)
@@ -68,8 +68,41 @@ def test_commands() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def anchors(text: str) -> set[str]:
+    """Return the anchors that GitHub gives a page's headings: letters, digits, hyphens, _; a number where they recur."""
+    found: list[str] = []
+    for heading in re.findall(r"(?m)^#{1,6} +(.+?) *$", re.sub(r"(?ms)^( *)(```+|~~~+).*?^\1\2", "", text)):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        found.append(re.sub(r"[^\w -]", "", words).replace(" ", "-"))
+    return {f"{anchor}-{before}" if (before := found[:place].count(anchor)) else anchor for place, anchor in enumerate(found)}
+
+
+def broken(page: Path) -> list[str]:
+    """Return a page's links to files that aren't there, or to headings that their page doesn't have."""
+    lost = []
+    for link in re.findall(r"\]\(([^)\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target.read_text(encoding="utf-8")))):
+            lost.append(link)
+    return lost
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
-    broken = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
-    assert not broken
+    assert broken(page) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    page, other = tmp_path / "page.md", tmp_path / "other.md"
+    other.write_text("# Déjà `make test`, [again](x.md)!\n\n## Twice\n\n## Twice\n\n```sh\n# Not a heading\n```\n")
+    good = ["other.md", "other.md#déjà-make-test-again", "other.md#twice-1", "#own", "https://example.com/#x"]
+    bad = ["another.md", "other.md#twice-2", "other.md#not-a-heading", "#other"]
+    page.write_text("# Own\n\n" + " ".join(f"[a]({link})" for link in good + bad))
+    assert broken(page) == bad
+
+
+def test_every_page_is_checked() -> None:
+    assert {"README.md", "CHANGELOG.md", "docs/ci.md", "manifests/README.md", "terraform/README.md"} <= {
+        str(page.relative_to(ROOT)) for page in PAGES
+    }

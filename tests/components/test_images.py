@@ -2,12 +2,14 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from components.images import BESIDE, CODE, KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, SETTINGS, _arguments, build, kustomize, tag
+from components import images
+from components.images import BESIDE, CODE, KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, SETTINGS, build, kustomize, place, tag
 from perennial.errors import PerennialError, SettingsError
 from tests.stages import stages
 
@@ -133,6 +135,24 @@ def test_an_unknown_image_and_a_missing_docker_are_sentences(monkeypatch: pytest
         build(["step"])
 
 
+def test_a_place_that_isnt_one_is_a_sentence() -> None:
+    assert [place(""), place("acme/"), place("acme/", registry=True)] == ["", "acme/", "acme/"]
+    with pytest.raises(PerennialError, match=r"an image would be called ghcr.io/acmeperennial-step. Say IMAGES=ghcr.io/acme/."):
+        place("ghcr.io/acme")
+    with pytest.raises(PerennialError, match=r"Docker Hub would be asked for the images. Say which registry has them: IMAGES="):
+        place("", registry=True)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["build", "--prefix", "ghcr.io/acme"], ["build", "--push"], ["kustomize", "--prefix", "a"]]
+)
+def test_a_wrong_place_is_refused_with_exit_code_2(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "components.images", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"IMAGES[ =].*\. Say .*IMAGES=\S+/\.\n", done.stderr)
+
+
 def test_build_hands_docker_what_was_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     told = tmp_path / "told"
     fake = tmp_path / "docker"
@@ -151,7 +171,7 @@ def test_build_hands_docker_what_was_asked(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_what_needs_gigabytes_is_built_on_request_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["images", "build"])
-    given = _arguments().only.split(",")
+    given = images._arguments().only.split(",")
     assert given == [name for name in NAMES if name not in ON_REQUEST]
     assert "server-cuda" in ON_REQUEST
 

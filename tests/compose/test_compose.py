@@ -10,16 +10,17 @@ import pytest
 import typer
 import yaml
 
-from components.images import COMPOSE, KUSTOMIZATION, NAMES, ROOT, kustomize, tag
+from components.images import COMPOSE, KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, kustomize, tag
 from perennial.cli import app
 from perennial.operations.secret_files import FOLDER, PLACES, file_names
 from perennial.operations.wanted import OWN, PIPELINES, random_password
 from perennial.settings import SECRETS, Settings
-from tests.stages import stages
+from tests.stages import named, stages
 
 Document = dict[str, Any]
 CONTENT: Document = yaml.safe_load((ROOT / COMPOSE).read_text(encoding="utf-8"))
 SERVICES: dict[str, Document] = CONTENT["services"]
+PREFIX, DIGEST = "ghcr.io/acme/", f"sha256:{'a' * 64}"
 ONE_SHOT = {"minio-volume", "set-up"}
 OF_OTHERS = {"minio", "postgres", "mlflow"}
 each_service = pytest.mark.parametrize("name", SERVICES)
@@ -47,12 +48,25 @@ def test_nothing_runs_as_root_or_may_become_it_or_writes_where_it_should_not(nam
     assert not [volume for volume in service.get("volumes", ()) if "docker.sock" in str(volume)]
 
 
+def each_that_stays_has_a_healthcheck(services: dict[str, Document]) -> None:
+    for name in services.keys() - ONE_SHOT:
+        image = named(services[name]["image"]).name.removeprefix("perennial-")
+        assert "healthcheck" in services[name] or "\nHEALTHCHECK " in stages()[image], name
+
+
+def images_are_those_of_the_manifests(services: dict[str, Document], manifests: Document) -> None:
+    entries = {entry["name"]: entry for entry in manifests["images"]}
+    for name in services.keys() - {"minio"}:
+        image = named(services[name]["image"])
+        entry = entries[image.name]
+        assert f"{image.place}{image.name}" == entry.get("newName", entry["name"])
+        assert (image.tag, image.digest) == (entry["newTag"], entry.get("digest", ""))
+        assert entry["name"].removeprefix("perennial-") in NAMES
+
+
 @each_service
-def test_each_service_that_stays_has_a_healthcheck_and_is_started_again(name: str) -> None:
+def test_each_service_that_stays_is_started_again(name: str) -> None:
     service = SERVICES[name]
-    image = re.fullmatch(r"perennial-([a-z-]+):\S+", service["image"])
-    of_image = image is not None and "\nHEALTHCHECK " in stages()[image[1]]
-    assert name in ONE_SHOT or "healthcheck" in service or of_image
     assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped")
 
 
@@ -104,19 +118,21 @@ def test_users_are_those_that_set_up_makes() -> None:
                 assert environment[name] == made[secret][name]()
 
 
-def test_images_are_those_of_the_manifests() -> None:
-    tags = {entry["name"]: entry for entry in yaml.safe_load((ROOT / KUSTOMIZATION).read_text())["images"]}
+def test_images_are_those_of_the_manifests_and_say_how_they_are() -> None:
+    images_are_those_of_the_manifests(SERVICES, yaml.safe_load((ROOT / KUSTOMIZATION).read_text()))
+    each_that_stays_has_a_healthcheck(SERVICES)
     (minio,) = re.findall(r"image: (minio/minio:\S+)", (ROOT / "manifests/base/minio.yaml").read_text())
-    for name, service in SERVICES.items():
-        if name == "minio":
-            assert service["image"] == minio
-            continue
-        image, _, digest = service["image"].partition("@")
-        place, _, version = image.rpartition(":")
-        entry = tags[place.rpartition("/")[2]]
-        assert place == entry.get("newName", entry["name"])
-        assert (version, digest) == (entry["newTag"], entry.get("digest", ""))
-        assert entry["name"].removeprefix("perennial-") in NAMES
+    assert SERVICES["minio"]["image"] == minio
+
+
+def test_what_make_bump_writes_is_right_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERENNIAL_TAG", "v7")
+    (tmp_path / COMPOSE).write_text((ROOT / COMPOSE).read_text())
+    manifests = kustomize(PREFIX, tmp_path, {name: DIGEST for name in NAMES if name not in ON_REQUEST})
+    services = yaml.safe_load((tmp_path / COMPOSE).read_text())["services"]
+    assert services["inbox"]["image"] == f"{PREFIX}perennial-step:v7@{DIGEST}"
+    images_are_those_of_the_manifests(services, yaml.safe_load(manifests.read_text()))
+    each_that_stays_has_a_healthcheck(services)
 
 
 def test_make_images_writes_names_and_tags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from components.images import NAMES, ON_REQUEST, kustomize
 from perennial.operations.doctor.rights import RELEASE
 from perennial.operations.wanted import OWN, PIPELINES
 from perennial.task import load_task
+from tests.stages import Named, named
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 WORKLOADS = ("Deployment", "StatefulSet")
@@ -31,11 +33,20 @@ def documents(request: pytest.FixtureRequest) -> list[Document]:
     return rendered(MANIFESTS / "overlays" / request.param)
 
 
-def overlay(tmp_path: Path, *components: str) -> list[Document]:
+@pytest.fixture
+def bumped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the manifests as 'make bump' leaves them."""
+    monkeypatch.setenv("PERENNIAL_TAG", "v7")
+    shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    kustomize("ghcr.io/acme/", tmp_path, {name: f"sha256:{'a' * 64}" for name in NAMES if name not in ON_REQUEST})
+    return tmp_path / "manifests"
+
+
+def overlay(tmp_path: Path, *components: str, manifests: Path = MANIFESTS) -> list[Document]:
     """Render the base with these components."""
     folder = tmp_path / "overlay"
     folder.mkdir()
-    up = Path("..", *[".."] * len(tmp_path.parts[1:]), *MANIFESTS.parts[1:])
+    up = Path("..", *[".."] * len(tmp_path.parts[1:]), *manifests.parts[1:])
     named = {"resources": [str(up / "base")], "components": [str(up / "components" / name) for name in components]}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(named))
     return rendered(folder)
@@ -84,12 +95,22 @@ def test_every_container_is_restricted_and_has_limits_and_probes(documents: list
             assert name.startswith("CronJob/") or probes <= container.keys(), name
 
 
+def images(documents: list[Document]) -> list[Named]:
+    return [named(container["image"]) for _, spec in pods(documents).values() for container in spec["containers"]]
+
+
 def test_every_image_has_a_tag(documents: list[Document]) -> None:
-    for name, (_, spec) in pods(documents).items():
-        for container in spec["containers"]:
-            image, _, tag = container["image"].rpartition(":")
-            assert image, name
-            assert tag != "latest", name
+    assert not [image for image in images(documents) if image.tag in ("", "latest")]
+
+
+@pytest.mark.parametrize("overlay", ["dev", "production"])
+def test_what_make_bump_writes_names_every_image_by_digest(bumped: Path, overlay: str) -> None:
+    own = [image for image in images(rendered(bumped / "overlays" / overlay)) if image.name != "minio"]
+    assert {(image.place, image.tag, image.digest) for image in own} == {("ghcr.io/acme/", "v7", f"sha256:{'a' * 64}")}
+
+
+def test_what_make_bump_writes_names_the_image_for_gpus_by_its_tag(bumped: Path, tmp_path: Path) -> None:
+    check_gpu(overlay(tmp_path, "pipeline-access", "endpoint", "endpoint-gpu", "images", manifests=bumped))
 
 
 def test_no_secret_and_one_config_map(documents: list[Document]) -> None:
@@ -241,10 +262,15 @@ def test_production_renames_the_endpoint_and_scales_it() -> None:
 
 
 def test_on_a_gpu_an_endpoint_has_the_image_and_the_node_for_it(tmp_path: Path) -> None:
-    documents = overlay(tmp_path, "pipeline-access", "endpoint", "endpoint-gpu", "images")
+    check_gpu(overlay(tmp_path, "pipeline-access", "endpoint", "endpoint-gpu", "images"))
+
+
+def check_gpu(documents: list[Document]) -> None:
     (runtime,) = of_kind(documents, "ServingRuntime")
     (container,) = runtime["spec"]["containers"]
-    assert container["image"].startswith("perennial-server-cuda:")
+    image = named(container["image"])
+    assert image.name == "perennial-server-cuda"
+    assert image.tag
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert runtime["spec"]["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
     assert runtime["spec"]["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]

@@ -1,13 +1,15 @@
 """The make targets that are shell: a pull request, a release's commit and tag, what is said where something is missing."""
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-from components.images import ROOT
+from components.images import KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, kustomize, tag
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "a",
@@ -31,15 +33,19 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "Makefile",
         "CHANGELOG.md",
         ".ci/propose",
-        "perennial/__init__.py",
         "perennial/errors.py",
+        "components/__init__.py",
+        "components/images.py",
         "releasing/__init__.py",
+        "releasing/changelog.py",
+        "releasing/images.py",
+        "pyproject.toml",
     ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, root / name)
-    shutil.copy2(ROOT / "releasing/changelog.py", root / "releasing/changelog.py")
-    (root / ".gitignore").write_text("__pycache__/\n")
+    (root / ".gitignore").write_text("__pycache__/\ndist/\n")
     (root / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- One thing.\n")
+    (root / "perennial/__init__.py").write_text('__version__ = "0.1.0"\n')
     gh = tmp_path / "bin" / "gh"
     gh.parent.mkdir()
     gh.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/told\n[ "$2" != list ] || cat {tmp_path}/open\n')
@@ -48,7 +54,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in COMMANDS:  # these alone, as /usr/bin may have a go, a cosign or another gh
         (gh.parent / name).symlink_to(shutil.which(name) or name)
     monkeypatch.setenv("PATH", str(gh.parent))
-    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the make that runs the suite
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "IMAGES", "ONLY", "SIGNER", "PERENNIAL_TAG", "RUNNER_ENVIRONMENT"):
         monkeypatch.delenv(name, raising=False)
     git(root, "init", "-q", "-b", "main")
     git(root, "add", "-A")
@@ -63,7 +69,9 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def make(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", f"PYTHON={sys.executable}", *arguments], cwd=root, check=False, capture_output=True, text=True)
+    """Run make with the environment that runs the suite, in the place of .venv."""
+    command = ["make", "-o", ".venv/.ready", f"BIN={Path(sys.executable).parent}", f"PYTHON={sys.executable}", *arguments]
+    return subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)
 
 
 def test_a_change_is_proposed_once_and_then_renewed(checkout: Path, tmp_path: Path) -> None:
@@ -92,21 +100,69 @@ def test_no_change_is_not_proposed(checkout: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "told").exists()
 
 
-def test_a_release_is_a_commit_and_a_tag(checkout: Path) -> None:
+def bump(checkout: Path) -> None:
+    """Commit what the pull request of images.yaml has: the images of this checkout, by digest."""
+    kustomize("ghcr.io/acme/", checkout, {name: f"sha256:{'a' * 64}" for name in NAMES if name not in ON_REQUEST})
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-q", "-m", "images")
+
+
+def test_a_release_is_a_commit_whose_images_are_published_and_named_before_it_is_tagged(checkout: Path) -> None:
+    bump(checkout)
     done = make(checkout, "release", "VERSION=0.9.0")
     assert done.returncode == 0, done.stderr
-    assert git(checkout, "log", "-1", "--format=%s", "v0.9.0") == "Release 0.9.0\n"
-    assert git(checkout, "status", "--short") == ""
+    assert git(checkout, "log", "-1", "--format=%s") == "Release 0.9.0\n"
+    assert (git(checkout, "status", "--short"), git(checkout, "tag")) == ("", "")
+    early = make(checkout, "tag", "VERSION=0.9.0")  # the version is part of the images, so the manifests name the last ones
+    assert early.returncode == 2
+    assert f"step has the tag {tag_named(checkout, 'HEAD')}, this checkout is {tag(root=checkout)}" in early.stderr
+    bump(checkout)
+    done = make(checkout, "tag", "VERSION=0.9.0")
+    assert done.returncode == 0, done.stderr
+    assert "Publish it: git push origin v0.9.0" in done.stdout
     assert '__version__ = "0.9.0"' in git(checkout, "show", "v0.9.0:perennial/__init__.py")
-    assert make(checkout, "notes", "VERSION=0.9.0").returncode == 0
+    assert tag_named(checkout, "v0.9.0") == tag(root=checkout)
     assert (checkout / "dist/notes.md").read_text() == "- One thing.\n"
 
 
-def test_uncommitted_changes_are_not_released(checkout: Path) -> None:
+def tag_named(checkout: Path, commit: str) -> str:
+    """Return the tag under which a commit's manifests name the image of the steps."""
+    images = yaml.safe_load(git(checkout, "show", f"{commit}:{KUSTOMIZATION}"))["images"]
+    return next(str(image["newTag"]) for image in images if image["name"] == "perennial-step")
+
+
+def test_what_is_not_released_or_not_by_digest_is_not_tagged(checkout: Path) -> None:
+    def refused(sentence: str, *arguments: str) -> None:
+        done = make(checkout, "tag", *arguments)
+        assert done.returncode == 2
+        assert sentence in done.stderr
+        assert git(checkout, "tag") == ""
+
+    refused("This checkout is version 0.1.0, not 0.9.0. 'make release VERSION=0.9.0' changes it.", "VERSION=0.9.0")
+    refused("CHANGELOG.md has nothing under '## 0.1.0'. 'make release VERSION=0.1.0' writes it.", "VERSION=0.1.0")
+    assert make(checkout, "release", "VERSION=0.9.0").returncode == 0
+    kustomize("ghcr.io/acme/", checkout)
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-q", "-m", "images without digests")
+    refused("step is not named by digest", "VERSION=0.9.0")
+    bump(checkout)
+    refused("IMAGES is not set", "VERSION=0.9.0", "SIGNER=a@example.com")
+    refused("There is no cosign command here", "VERSION=0.9.0", "SIGNER=a@example.com", "IMAGES=ghcr.io/acme/")
+
+
+@pytest.mark.parametrize("target", ["release", "tag"])
+def test_uncommitted_changes_are_neither_released_nor_tagged(checkout: Path, target: str) -> None:
     (checkout / "Makefile").write_text((checkout / "Makefile").read_text() + "\n")
-    done = make(checkout, "release", "VERSION=0.9.0")
+    done = make(checkout, target, "VERSION=0.9.0")
     assert done.returncode == 2
     assert "Commit or stash them first" in done.stderr
+
+
+def test_what_is_not_in_git_but_in_the_images_is_not_tagged(checkout: Path) -> None:
+    assert make(checkout, "release", "VERSION=0.9.0").returncode == 0
+    bump(checkout)
+    (checkout / "perennial/more.py").touch()
+    assert "not in git, and a tag is a commit's. Commit or stash them first" in make(checkout, "tag", "VERSION=0.9.0").stderr
 
 
 @pytest.mark.parametrize(
@@ -115,7 +171,16 @@ def test_uncommitted_changes_are_not_released(checkout: Path) -> None:
         (["release"], "'' is no version of the form 1.2.3"),
         (["release", "VERSION=1.2"], "'1.2' is no version of the form 1.2.3"),
         (["apply"], "Say which overlay: make apply OVERLAY="),
+        (["tag"], "'' is no version of the form 1.2.3"),
         (["tools"], "There is no go command here. Install Go"),
+        (["tools", "ONLY=actionlint"], "There is no go command here. Install Go"),
+        (["tools", "ONLY=syft,foo"], "There is no tool 'foo'. The tools are actionlint syft grype cosign"),
+        (["room"], "This is no runner of GitHub's, so nothing is removed"),
+        (["scan", "ONLY=foo"], "There is no image 'foo'. The images are mlflow"),
+        (["images", "PUSH=1"], "Say which registry has them: IMAGES=ghcr.io/acme/."),
+        (["images", "IMAGES=ghcr.io/acme"], "Say IMAGES=ghcr.io/acme/."),
+        (["test-containers", "IMAGES=ghcr.io/acme"], "Say IMAGES=ghcr.io/acme/."),
+        (["push"], "Say which registry has them: IMAGES=ghcr.io/acme/."),
         (["sign-packages"], "There is no cosign command here. 'make tools ONLY=cosign' installs it."),
         (["propose"], "Say both: make propose BRANCH="),
     ],
@@ -125,6 +190,24 @@ def test_what_is_missing_is_said_with_what_to_do(checkout: Path, arguments: list
     assert done.returncode == 2
     assert sentence in done.stderr
     assert git(checkout, "tag") == ""
+
+
+DIRECT = re.findall(r"(?m)^([a-z-]+):.*\n(?:\t.*\n)*?\t@\$\(PYTHON\) ", (ROOT / "Makefile").read_text(encoding="utf-8"))
+
+
+def test_some_targets_run_python_directly() -> None:
+    assert {"images", "secrets", "push", "release"} <= set(DIRECT)
+
+
+@pytest.mark.parametrize("target", DIRECT)
+def test_an_old_python_is_a_sentence(checkout: Path, tmp_path: Path, target: str) -> None:
+    old = tmp_path / "old"
+    old.write_text('#!/bin/sh\n[ "$1" = -c ] && exit 1\necho Traceback >&2\n')
+    old.chmod(0o755)
+    done = make(checkout, target, f"PYTHON={old}", "IMAGES=ghcr.io/acme/", "VERSION=0.9.0")
+    assert done.returncode == 2
+    assert "Perennial needs Python 3.11 or newer; name one with make PYTHON=..." in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_gh_is_said(checkout: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from components.images import CODE, ROOT, SETTINGS
+from releasing.images import REGISTRY
 
 FOLDER = ROOT / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -90,6 +91,20 @@ def test_each_step_that_runs_something_is_a_make_target(workflow: Document) -> N
             assert "${{" not in line
 
 
+def test_images_are_started_before_they_are_pushed_and_signed() -> None:
+    jobs = yaml.safe_load((FOLDER / "images.yaml").read_text(encoding="utf-8"))["jobs"]
+    targets = [step["run"].split()[1] for step in jobs["build"]["steps"] if step.get("run", "").startswith("make ")]
+    assert targets == ["room", "tools", "missing-images", "test-containers", "sbom", "scan", "push"]
+    assert jobs["sign"]["needs"] == "build"
+
+
+def test_a_release_publishes_what_was_verified() -> None:
+    jobs = yaml.safe_load((FOLDER / "release.yaml").read_text(encoding="utf-8"))["jobs"]
+    targets = [step["run"].split()[1] for step in jobs["build"]["steps"] if step.get("run", "").startswith("make ")]
+    assert targets == ["tools", "notes", "verify", "packages"]  # verify writes what publish takes
+    assert jobs["publish"]["needs"] == "build"
+
+
 def test_what_a_step_needs_is_installed_before() -> None:
     needs = {"sbom": "syft", "scan": "grype", "sign": "cosign", "verify": "cosign", "sign-packages": "cosign"}
     tools = {tool.rpartition("@")[0].rpartition("/")[2] for tool in re.findall(r"\S+@v[\d.]+", MAKEFILE)}
@@ -118,6 +133,15 @@ def test_who_signs_is_who_is_asked_for() -> None:
     named = re.search(r"/(\.github/workflows/\S+)@refs/heads/main$", signer)
     assert named
     assert "make sign\n" in (ROOT / named[1]).read_text(encoding="utf-8")
+
+
+def test_each_step_that_asks_the_registry_is_told_which() -> None:
+    for file in FILES:
+        workflow = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for job in workflow["jobs"].values():
+            asking = [step["run"] for step in job["steps"] if step.get("run", "").removeprefix("make ") in REGISTRY]
+            variables = workflow.get("env", {}) | job.get("env", {})
+            assert not asking or variables.get("IMAGES", "").endswith("/"), (file.name, asking)
 
 
 def test_tests_run_on_the_oldest_python_that_is_allowed() -> None:
