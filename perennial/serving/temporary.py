@@ -15,7 +15,8 @@ def main() -> None:
     try:
         serve(endpoint, Settings.load(), canary_alone=True, announce=False)
     except PerennialError as error:
-        sys.exit(f"{error}")
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -37,4 +37,5 @@ if __name__ == "__main__":
     try:
         main()
     except PerennialError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(2)
