@@ -12,6 +12,7 @@ import yaml
 from components.images import NAMES
 from perennial.catalog.access import ARTIFACTS, Place, policy
 from perennial.catalog.bucket import OLD_VERSIONS_DAYS, SHORT_DAYS
+from perennial.settings import Settings
 from tests.terraform.conftest import Terraform
 from tests.terraform.tables import ROOT, blocks
 
@@ -55,6 +56,12 @@ def test_old_versions_are_kept_as_long_as_in_a_minio() -> None:
 
 def test_each_image_has_a_repository() -> None:
     assert default("registry", "images") == list(NAMES)
+
+
+def test_images_that_lost_their_tag_outlive_the_releases_that_name_them() -> None:
+    (root,) = [block for block in blocks(ROOT / "variables.tf") if block.name == "untagged_images_days"]
+    assert json.loads(root.attributes["default"]) == default("registry", "untagged_days")
+    assert default("registry", "untagged_days") > 2 * Settings.model_fields["keep_models_days"].default
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl isn't on PATH")
