@@ -143,4 +143,5 @@ module "overlay" {
   region        = data.aws_region.current.name
   bucket        = module.bucket.name
   database_host = module.database.host
+  contact       = var.contact
 }

@@ -126,6 +126,12 @@ variable "database" {
   default = {}
 }
 
+variable "contact" {
+  description = "Mail address or https URL of who runs this, told to every site that is scraped; without it web sources are off."
+  type        = string
+  default     = ""
+}
+
 variable "budget" {
   description = "US dollars a month that the account is expected to cost, and who is told when it will cost more; null sets no alarm."
   type = object({
