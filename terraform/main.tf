@@ -101,10 +101,11 @@ module "identity" {
 module "registry" {
   source = "./modules/registry"
 
-  name         = var.name
-  force_delete = !var.deletion_protection
-  key_arn      = module.key.arn
-  tags         = local.tags
+  name          = var.name
+  untagged_days = var.untagged_images_days
+  force_delete  = !var.deletion_protection
+  key_arn       = module.key.arn
+  tags          = local.tags
 }
 
 module "database" {
@@ -142,4 +143,5 @@ module "overlay" {
   region        = data.aws_region.current.name
   bucket        = module.bucket.name
   database_host = module.database.host
+  contact       = var.contact
 }

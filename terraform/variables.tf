@@ -108,6 +108,12 @@ variable "old_versions_days" {
   default     = 30
 }
 
+variable "untagged_images_days" {
+  description = "Days, from its push on, to keep an image that lost its tag to a newer build: releases name images by digest, and can be gone back to."
+  type        = number
+  default     = 180
+}
+
 variable "database" {
   description = "The PostgreSQL server: major version, size, GiB of storage, a standby in another zone, and days of backups."
   type = object({
@@ -118,6 +124,12 @@ variable "database" {
     backup_days    = optional(number, 14)
   })
   default = {}
+}
+
+variable "contact" {
+  description = "Mail address or https URL of who runs this, told to every site that is scraped; without it web sources are off."
+  type        = string
+  default     = ""
 }
 
 variable "budget" {

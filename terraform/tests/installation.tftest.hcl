@@ -16,7 +16,8 @@ run "without_gpus" {
 
 run "fills_the_overlay" {
   variables {
-    budget = { monthly_usd = 500, emails = ["team@example.com"] }
+    budget  = { monthly_usd = 500, emails = ["team@example.com"] }
+    contact = "team@example.com"
   }
 
   assert {
@@ -28,6 +29,39 @@ run "fills_the_overlay" {
     condition     = yamldecode(output.overlay).resources == ["../production"] && strcontains(output.overlay, "s3://${output.bucket}/store") && strcontains(output.overlay, output.database_host)
     error_message = "The overlay names this bucket and this database."
   }
+
+  assert {
+    condition     = strcontains(output.overlay, "team@example.com")
+    error_message = "The overlay says whom sites reach."
+  }
+}
+
+run "refuses_a_contact_that_nobody_reaches" {
+  command = plan
+  module {
+    source = "./modules/overlay"
+  }
+  variables {
+    region        = "eu-central-1"
+    bucket        = "perennial-1"
+    database_host = "db.example.com"
+    contact       = "http://example.com"
+  }
+  expect_failures = [var.contact]
+}
+
+run "refuses_a_contact_that_no_header_carries" {
+  command = plan
+  module {
+    source = "./modules/overlay"
+  }
+  variables {
+    region        = "eu-central-1"
+    bucket        = "perennial-1"
+    database_host = "db.example.com"
+    contact       = "our team@example.com"
+  }
+  expect_failures = [var.contact]
 }
 
 run "refuses_what_is_wrong_before_anything_is_made" {

@@ -90,6 +90,13 @@ run "a_repository_for_each_image" {
     ])
     error_message = "Images are scanned and encrypted."
   }
+
+  assert {
+    condition = alltrue([for policy in aws_ecr_lifecycle_policy.this :
+      jsondecode(policy.policy).rules[0].selection == { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 180 }
+    ])
+    error_message = "An image that lost its tag to a newer build is there for the releases that name its digest."
+  }
 }
 
 run "tells_before_the_money_is_spent" {
@@ -139,9 +146,10 @@ run "refuses_to_forget_images_too_soon" {
     source = "./modules/registry"
   }
   variables {
-    keep = 1
+    keep          = 1
+    untagged_days = 30
   }
-  expect_failures = [var.keep]
+  expect_failures = [var.keep, var.untagged_days]
 }
 
 run "refuses_a_budget_of_nothing_that_nobody_hears_of" {

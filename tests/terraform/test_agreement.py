@@ -12,6 +12,7 @@ import yaml
 from components.images import NAMES
 from perennial.catalog.access import ARTIFACTS, Place, policy
 from perennial.catalog.bucket import OLD_VERSIONS_DAYS, SHORT_DAYS
+from perennial.settings import Settings
 from tests.terraform.conftest import Terraform
 from tests.terraform.tables import ROOT, blocks
 
@@ -57,15 +58,27 @@ def test_each_image_has_a_repository() -> None:
     assert default("registry", "images") == list(NAMES)
 
 
-@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl isn't on PATH")
-def test_the_overlay_leads_to_the_bucket_and_the_database(terraform: Terraform, copy: Path, tmp_path: Path) -> None:
-    manifests = Path(shutil.copytree(MANIFESTS, tmp_path / "manifests"))
-    overlay = manifests / "overlays" / "aws"
-    overlay.mkdir()
-    (overlay / "kustomization.yaml").write_text(applied(terraform, copy / "modules" / "overlay", **PLACES)["kustomization"])
+def test_images_that_lost_their_tag_outlive_the_releases_that_name_them() -> None:
+    (root,) = [block for block in blocks(ROOT / "variables.tf") if block.name == "untagged_images_days"]
+    assert json.loads(root.attributes["default"]) == default("registry", "untagged_days")
+    assert default("registry", "untagged_days") > 2 * Settings.model_fields["keep_models_days"].default
+
+
+def rendered(manifests: Path, kustomization: str) -> dict[str, Any]:
+    """Return what kubectl makes of an overlay ``aws`` in a copy of the manifests, by kind and name."""
+    overlay = Path(shutil.copytree(MANIFESTS, manifests)) / "overlays" / "aws"
+    overlay.mkdir(exist_ok=True)
+    (overlay / "kustomization.yaml").write_text(kustomization)
     done = subprocess.run(["kubectl", "kustomize", overlay], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    documents = {f"{one['kind']}/{one['metadata']['name']}": one for one in yaml.safe_load_all(done.stdout)}
+    return {f"{one['kind']}/{one['metadata']['name']}": one for one in yaml.safe_load_all(done.stdout)}
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl isn't on PATH")
+def test_the_overlay_leads_to_the_bucket_and_the_database(terraform: Terraform, copy: Path, tmp_path: Path) -> None:
+    kustomization = applied(terraform, copy / "modules" / "overlay", **PLACES)["kustomization"]
+    assert "PERENNIAL_CONTACT" not in kustomization
+    documents = rendered(tmp_path / "manifests", kustomization)
 
     config = documents["ConfigMap/perennial"]["data"]
     assert config["PERENNIAL_STORE"] == "s3://perennial-1/store"
@@ -77,6 +90,13 @@ def test_the_overlay_leads_to_the_bucket_and_the_database(terraform: Terraform, 
     for name in ("mlflow", "dashboard", "endpoint", "inbox"):
         assert AGENT in documents[f"NetworkPolicy/{name}"]["spec"]["egress"], name
     assert AGENT not in documents["NetworkPolicy/set-up"]["spec"]["egress"]
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl isn't on PATH")
+@pytest.mark.parametrize("contact", ["you+web@example.com", "https://example.com/us?a=b"])
+def test_the_overlay_says_whom_sites_reach(terraform: Terraform, copy: Path, tmp_path: Path, contact: str) -> None:
+    kustomization = applied(terraform, copy / "modules" / "overlay", **PLACES, contact=contact)["kustomization"]
+    assert rendered(tmp_path / "manifests", kustomization)["ConfigMap/perennial"]["data"]["PERENNIAL_CONTACT"] == contact
 
 
 def test_roles_are_those_of_the_pods_accounts() -> None:

@@ -9,6 +9,7 @@ module "perennial" {
   zones            = 3
   nat              = "per_zone"
   api_access_cidrs = var.api_access_cidrs
+  contact          = var.contact
   tags             = { Environment = "production" }
 
   cpu_nodes = { instance_types = ["m6i.xlarge", "m6a.xlarge"], min_size = 3, max_size = 8 }

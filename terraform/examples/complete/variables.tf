@@ -14,6 +14,12 @@ variable "api_access_cidrs" {
   default     = []
 }
 
+variable "contact" {
+  description = "Mail address or https URL of who runs this, told to every site that is scraped; without it web sources are off."
+  type        = string
+  default     = ""
+}
+
 variable "budget_emails" {
   description = "Who is told when the account costs more than expected."
   type        = list(string)

@@ -10,6 +10,7 @@ module "perennial" {
   zones            = 2
   nat              = "single"
   api_access_cidrs = var.api_access_cidrs
+  contact          = var.contact
   tags             = { Environment = "trial" }
 
   cpu_nodes           = { instance_types = ["m6i.xlarge", "m6a.xlarge", "m5.xlarge"], spot = true, max_size = 4 }

@@ -13,3 +13,9 @@ variable "api_access_cidrs" {
   type        = list(string)
   default     = []
 }
+
+variable "contact" {
+  description = "Mail address or https URL of who runs this, told to every site that is scraped; without it web sources are off."
+  type        = string
+  default     = ""
+}

@@ -37,6 +37,7 @@ resource "aws_db_parameter_group" "this" {
     value = "1"
   }
 
+  # Passwords of roles are logged with the rest: set them by \password, as ../../mlflow.sql does.
   parameter {
     name  = "log_statement"
     value = "ddl"

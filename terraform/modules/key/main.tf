@@ -1,4 +1,5 @@
-# One key for all that this installation stores: whoever loses the right to it can read nothing of it.
+# One key for bucket, database, images, the cluster's Secrets and logs: whoever loses the right to it can read none of them.
+# Not for disks of nodes and volumes: their key must let EC2 Auto Scaling and the EBS driver in, without which no node starts.
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}

@@ -15,8 +15,9 @@ locals {
             AWS_REGION                   = var.region
             MLFLOW_ARTIFACTS_DESTINATION = "s3://${var.bucket}/mlflow"
             PERENNIAL_STORE              = "s3://${var.bucket}/${var.store_prefix}"
+            PERENNIAL_CONTACT            = var.contact
             POSTGRES_HOST                = var.database_host
-          } : { op = "add", path = "/data/${key}", value = value }
+          } : { op = "add", path = "/data/${key}", value = value } if value != ""
         ])
       },
       {

@@ -18,3 +18,14 @@ variable "database_host" {
   description = "Host name of PostgreSQL."
   type        = string
 }
+
+variable "contact" {
+  description = "Mail address or https URL of who runs this, told to every site that is scraped; without it web sources are off."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.contact == "" || can(regex("^([!-?A-~]+@[0-9A-Za-z.-]+\\.[A-Za-z]{2,}|https://[!-~]+)$", var.contact))
+    error_message = "The contact must be a mail address, such as you@example.com, or a web page that begins with https://, in plain ASCII."
+  }
+}

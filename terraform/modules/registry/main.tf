@@ -24,10 +24,11 @@ resource "aws_ecr_lifecycle_policy" "this" {
 
   policy = jsonencode({
     rules = [
+      # A tag that is built again moves on; manifests and releases still name the digest it left.
       {
         rulePriority = 1
         description  = "Images that lost their tag"
-        selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 1 }
+        selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = var.untagged_days }
         action       = { type = "expire" }
       },
       {

@@ -20,6 +20,17 @@ variable "keep" {
   }
 }
 
+variable "untagged_days" {
+  description = "Days, from its push on, to keep an image that lost its tag to a newer build: releases name images by digest, and can be gone back to."
+  type        = number
+  default     = 180
+
+  validation {
+    condition     = var.untagged_days >= 31 && floor(var.untagged_days) == var.untagged_days
+    error_message = "Keep images without a tag for a whole number of days, at least 31: releases are kept for 30, and none can be served without its image."
+  }
+}
+
 variable "force_delete" {
   description = "Whether terraform destroy deletes repositories that hold images."
   type        = bool
