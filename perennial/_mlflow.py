@@ -105,7 +105,7 @@ def _probe_server(uri: str) -> None:
     try:
         httpx.get(f"{uri.rstrip('/')}/health", timeout=_PROBE_TIMEOUT_S).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise _unavailable(uri, f"doesn't answer: {str(error).partition(chr(10))[0]}") from None
+        raise _unavailable(uri, f"doesn't answer: {str(error).partition(chr(10))[0].rstrip('.')}") from None
 
 
 def _unavailable(uri: str, seen: str) -> RegistryUnavailable:
