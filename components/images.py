@@ -5,11 +5,10 @@ import hashlib
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from perennial.errors import PerennialError, SettingsError
+from perennial.errors import PerennialError, SettingsError, mistakes_told
 
 NAMES = ("mlflow", "postgres", "server", "server-onnxruntime", "server-cuda", "dashboard", "step", "train")
 """The images' names without ``perennial-``, in the Dockerfile's order."""
@@ -192,8 +191,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with mistakes_told():
         main()
-    except PerennialError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)

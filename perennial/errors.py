@@ -31,6 +31,10 @@
     └── StepFailed                  a pipeline step that ended in an error
 """
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class PerennialError(Exception):
     """Base of all errors that are shown to the user as their text alone, with exit code 2."""
@@ -138,3 +142,13 @@ class ClusterUnavailable(ClusterError):
 
 class StepFailed(PerennialError):
     """A pipeline step ended in an error."""
+
+
+@contextmanager
+def mistakes_told() -> Iterator[None]:
+    """Tell a mistake in the block as a sentence on standard error, and end with exit code 2."""
+    try:
+        yield
+    except PerennialError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)

@@ -1,10 +1,9 @@
 """Compile a pipeline: ``python -m pipelines compile --output continual.yaml``."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from perennial.errors import PerennialError
+from perennial.errors import mistakes_told
 from perennial.settings import Settings
 from pipelines.compile import compile_pipeline
 
@@ -16,11 +15,8 @@ def main() -> None:
     compile_command = commands.add_parser("compile", help="write the pipeline as YAML, the same bytes each time")
     compile_command.add_argument("--output", type=Path, required=True, metavar="FILE")
     arguments = parser.parse_args()
-    try:
+    with mistakes_told():
         compile_pipeline(arguments.output, Settings.load())
-    except PerennialError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
 
 
 if __name__ == "__main__":

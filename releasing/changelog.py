@@ -2,11 +2,10 @@
 
 import argparse
 import re
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from perennial.errors import PerennialError
+from perennial.errors import PerennialError, mistakes_told
 
 ROOT = Path(__file__).parent.parent
 CHANGELOG = Path("CHANGELOG.md")
@@ -88,8 +87,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with mistakes_told():
         main()
-    except PerennialError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)

@@ -6,14 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from components.images import KUSTOMIZATION, NAMES, ON_REQUEST, ROOT, build, known, kustomize, place, tag
-from perennial.errors import PerennialError
+from perennial.errors import PerennialError, mistakes_told
 
 DIST: Path = ROOT / "dist"
 PUBLISHED = DIST / "images.json"
@@ -326,8 +325,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with mistakes_told():
         main()
-    except PerennialError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)

@@ -5,12 +5,11 @@ Names, such as a bucket user's, are no secrets and have no files.
 """
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from perennial.errors import PerennialError, SettingsError
+from perennial.errors import SettingsError, mistakes_told
 from perennial.operations.wanted import OWN, PIPELINES, random_password
 
 FOLDER = Path(".secrets")
@@ -110,8 +109,5 @@ def make(folder: Path = FOLDER) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with mistakes_told():
         make()
-    except PerennialError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        sys.exit(2)

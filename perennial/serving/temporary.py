@@ -2,7 +2,7 @@
 
 import sys
 
-from perennial.errors import PerennialError
+from perennial.errors import mistakes_told
 from perennial.processes import die_with_parent
 from perennial.serving.server import serve
 from perennial.settings import Settings
@@ -12,11 +12,8 @@ def main() -> None:
     """Serve the endpoint as the environment's settings say, a canary alone too; a mistake is a sentence and exit code 2."""
     endpoint, parent = sys.argv[1:]
     die_with_parent(int(parent))
-    try:
+    with mistakes_told():
         serve(endpoint, Settings.load(), canary_alone=True, announce=False)
-    except PerennialError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -96,14 +96,11 @@ def _backbones(objects: Objects, wanted: Needed, kind: Kind, now: Now, days: int
         digest = prefix.rpartition("/")[2]
         if digest in ("tuned", "refs", "weights"):  # where backbones come from; weights may be of several
             continue
-        if _stays(kind, wanted.backbones.get(digest), stored, now, days):
+        if _stays(kind, wanted.backbones.get(digest), stored, now, days) or _began(objects, kind, now):
             continue
-        if not now.dry_run and any_under_way(objects, now):
-            kind.stay(_BEGAN)
-        else:
-            if not now.dry_run:
-                _forget_tuning(objects, digest)
-            _archive(objects, stored, kind, now, check)
+        if not now.dry_run:
+            _forget_tuning(objects, digest)
+        _archive(objects, stored, kind, now, check)
 
 
 def _forget_tuning(objects: Objects, backbone: str) -> None:
@@ -121,6 +118,14 @@ def _stays(kind: Kind, reason: str | None, stored: list[Stored], now: Now, days:
     return bool(why)
 
 
+def _began(objects: Objects, kind: Kind, now: Now) -> bool:
+    """Count what stays because a run began since it was looked up what is needed."""
+    began = not now.dry_run and any_under_way(objects, now)
+    if began:
+        kind.stay(_BEGAN)
+    return began
+
+
 def _archive(objects: Objects, stored: list[Stored], kind: Kind, now: Now, check: Check) -> None:
     if not now.dry_run:
         check()
@@ -131,17 +136,14 @@ def _archive(objects: Objects, stored: list[Stored], kind: Kind, now: Now, check
 def _embeddings(objects: Objects, wanted: Needed, kind: Kind, now: Now, days: int, check: Check) -> None:
     for prefix, stored in folders(objects.stored("catalog/embeddings"), 3).items():
         digest = prefix.rpartition("/")[2].removesuffix(".lance")
-        if _stays(kind, wanted.backbones.get(digest), stored, now, days):
+        if _stays(kind, wanted.backbones.get(digest), stored, now, days) or _began(objects, kind, now):
             continue
-        if not now.dry_run and any_under_way(objects, now):
-            kind.stay(_BEGAN)
-        else:
-            if not now.dry_run:
-                with exclusive(objects, f"table embeddings/{digest}") as alone:
-                    check()
-                    alone()
-                    drop_table(objects, stored)
-            kind.go(stored)
+        if not now.dry_run:
+            with exclusive(objects, f"table embeddings/{digest}") as alone:
+                check()
+                alone()
+                drop_table(objects, stored)
+        kind.go(stored)
 
 
 def drop_table(objects: Objects, stored: list[Stored]) -> None:

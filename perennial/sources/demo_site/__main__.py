@@ -3,10 +3,9 @@
 import argparse
 import os
 import signal
-import sys
 import threading
 
-from perennial.errors import PerennialError
+from perennial.errors import mistakes_told
 from perennial.sources.demo_site.posts import day
 from perennial.sources.demo_site.server import HOST, DemoSite
 
@@ -34,8 +33,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with mistakes_told():
         main()
-    except PerennialError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        sys.exit(2)
