@@ -107,7 +107,7 @@ def test_nothing_is_found_elsewhere(site: CountingSite, path: str) -> None:
 
 def test_a_taken_port_is_said(site: CountingSite) -> None:
     port = int(site.url.rsplit(":", 1)[1])
-    with pytest.raises(PortInUse, match=f"Port {port}"):
+    with pytest.raises(PortInUse, match=f"{port}: address already in use"):
         DemoSite(seed=0, today=first_day(), port=port).start()
 
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from perennial.processes import free_port
 from perennial.sources.demo_site.posts import day
@@ -37,3 +38,21 @@ def test_days_pass_and_pages_name_the_given_address(tmp_path: Path) -> None:
     finally:
         site.terminate()
         assert site.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "newest", "told"),
+    [
+        (["--port", "70000"], "0", "'70000' is no port"),
+        (["--day", "99999999"], "0", "'99999999' is no number of a day"),
+        ([], "tomorrow", "'tomorrow' is no number of a day"),
+        (["--every", "-1"], "0", "'-1' is no number of seconds"),
+        (["--host", "192.0.2.1", "--port", "0"], "0", "can't listen on 192.0.2.1:0: cannot assign requested address"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(arguments: list[str], newest: str, told: str) -> None:
+    command = [sys.executable, "-m", "perennial.sources.demo_site", *arguments]
+    ended = subprocess.run(command, env={**os.environ, "DEMO_DAY": newest}, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr

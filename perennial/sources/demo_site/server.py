@@ -54,9 +54,10 @@ class DemoSite:
         """
         try:
             self._server = _Server((self._host, self._port), self)
-        except OSError:
+        except OSError as error:
             raise PortInUse(
-                f"Port {self._port} on {self._host} is in use. Stop what listens there, or give another port."
+                f"The demo site can't listen on {self._host}:{self._port}: {(error.strerror or str(error)).lower()}. "
+                "Stop what listens there, or give another port."
             ) from None
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="demo-site", daemon=True).start()
         return self
