@@ -1,5 +1,6 @@
 """Sentences for what can go wrong between this process and the store."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,6 +31,7 @@ REFUSED = (
     "unauthorized",
 )
 NO_BUCKET = "nosuchbucket"
+ANSWER = re.compile(r"(https?://[^/\s]+).*?<Code>([^<]+)</Code>\s*<Message>([^<]+)</Message>", re.DOTALL)
 
 
 @contextmanager
@@ -45,9 +47,8 @@ def told(url: str, doing: str, *, writing: bool) -> Iterator[None]:
 
 def failure(url: str, doing: str, error: Exception, *, writing: bool) -> StoreError:
     """Return the StoreError that says what happened to the store at ``url`` while ``doing`` something."""
-    text = str(error)
-    plain = text.lower()
-    first = " ".join(text.split("Debug source:")[0].split())[:300]
+    plain = str(error).lower()
+    first = _reason(error)
     if any(mark in plain for mark in FULL):
         return StoreFull(
             f"The store {url} has no room left for {doing} ({first}). Free space or raise the quota, then run again."
@@ -69,6 +70,14 @@ def failure(url: str, doing: str, error: Exception, *, writing: bool) -> StoreEr
     )
 
 
+def _reason(error: Exception) -> str:
+    """Return the server's own words where it answered in S3's XML, else what the client says before it gets technical."""
+    answer = ANSWER.search(str(error))
+    if answer:
+        return "{} answers {}: {}".format(*answer.groups()).rstrip(".")
+    return " ".join(str(error).split("Debug source:")[0].split())[:300]
+
+
 AWAY = ("error sending request", "connection refused", "timed out", "dns error", "tcp connect", "client error")
 
 
@@ -83,8 +92,7 @@ def table_told(url: str, table: str, doing: str, *, writing: bool) -> Iterator[N
         plain = str(error).lower()
         if any(mark in plain for mark in (*FULL, *REFUSED, *AWAY, NO_BUCKET)):
             raise failure(url, f"{doing} the table {table}", error, writing=writing) from error
-        first = " ".join(str(error).split())[:300]
         raise CatalogError(
-            f"The table {table} in {url} failed at {doing} it: {first}. If its files were changed or lost, restore "
+            f"The table {table} in {url} failed at {doing} it: {_reason(error)}. If its files were changed or lost, restore "
             f"catalog/{table}.lance from a backup, or delete that folder and run again to build it anew."
         ) from error
