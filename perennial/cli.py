@@ -210,7 +210,7 @@ def dashboard(
     if task:
         settings, loaded = load(task)
         first = loaded.name
-    elif not tasks_that_ran(settings) and settings.apart(DEMO).home.is_dir():
+    elif settings.apart(DEMO).home.is_dir() and not tasks_that_ran(settings):
         settings = settings.apart(DEMO)
     console.print(f"The dashboard is at http://{settings.host}:{settings.dashboard_port}; Ctrl-C ends it.", markup=False)
     board = start(settings, first)

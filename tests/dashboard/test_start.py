@@ -1,5 +1,7 @@
 """Starting the dashboard's server."""
 
+import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -46,3 +48,20 @@ def test_it_answers_on_loopback_and_ends_with_its_parent(tmp_path: Path, monkeyp
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(pid)
+
+
+def test_it_starts_while_the_store_is_away(tmp_path: Path) -> None:
+    port, nobody = free_port(), f"http://127.0.0.1:{free_port()}"
+    variables = {"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STORE": "s3://perennial/store", "PERENNIAL_DASHBOARD_PORT": str(port)}
+    keys = {"AWS_ENDPOINT_URL": nobody, "AWS_ACCESS_KEY_ID": "pipeline", "AWS_SECRET_ACCESS_KEY": "password"}
+    board = subprocess.Popen([sys.executable, "-m", "perennial", "dashboard"], cwd=tmp_path, env={**os.environ, **variables, **keys})
+    try:
+        deadline, answer = time.monotonic() + 60, ""
+        while not answer and board.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(httpx.ConnectError):
+                answer = httpx.get(f"http://127.0.0.1:{port}/_stcore/health").text
+            time.sleep(0.1)
+        assert answer == "ok"
+    finally:
+        board.terminate()
+        assert board.wait(20) == 0
