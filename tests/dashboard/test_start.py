@@ -52,9 +52,11 @@ def test_it_answers_on_loopback_and_ends_with_its_parent(tmp_path: Path, monkeyp
 
 def test_it_starts_while_the_store_is_away(tmp_path: Path) -> None:
     port, nobody = free_port(), f"http://127.0.0.1:{free_port()}"
-    variables = {"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_STORE": "s3://perennial/store", "PERENNIAL_DASHBOARD_PORT": str(port)}
-    keys = {"AWS_ENDPOINT_URL": nobody, "AWS_ACCESS_KEY_ID": "pipeline", "AWS_SECRET_ACCESS_KEY": "password"}
-    board = subprocess.Popen([sys.executable, "-m", "perennial", "dashboard"], cwd=tmp_path, env={**os.environ, **variables, **keys})
+    place = {"PERENNIAL_HOME": str(tmp_path), "PERENNIAL_DASHBOARD_PORT": str(port)}
+    away = {"PERENNIAL_STORE": "s3://perennial/store", "AWS_ENDPOINT_URL": nobody}
+    keys = {"AWS_ACCESS_KEY_ID": "pipeline", "AWS_SECRET_ACCESS_KEY": "password"}
+    environment = {**os.environ, **place, **away, **keys}
+    board = subprocess.Popen([sys.executable, "-m", "perennial", "dashboard"], cwd=tmp_path, env=environment)
     try:
         deadline, answer = time.monotonic() + 60, ""
         while not answer and board.poll() is None and time.monotonic() < deadline:
