@@ -31,7 +31,18 @@ REFUSED = (
     "unauthorized",
 )
 NO_BUCKET = "nosuchbucket"
-ANSWER = re.compile(r"(https?://[^/\s]+).*?<Code>([^<]+)</Code>\s*<Message>([^<]+)</Message>", re.DOTALL)
+AWAY = ("error sending request", "connection refused", "timed out", "dns error", "tcp connect", "client error")
+ANSWERED = re.compile(r"status code: (?!404)\d")
+"""In an error of Lance, that the server failed; that a file isn't there is a table's damage."""
+
+SERVER = r"(https?://[^/\s]+)"
+REASONS = {
+    re.compile(SERVER + r".*?<Code>([^<]+)</Code>\s*<Message>([^<]+?)\.?</Message>", re.DOTALL): "{} answers {}: {}",
+    re.compile(SERVER + r".*?status code: (\d+ [\w ]+)"): "{} answers {}",
+    re.compile(SERVER + r".*?error sending request.*?(?:message|error): \"([^\"]+)\"", re.DOTALL): "{} can't be reached: {}",
+    re.compile(SERVER + r".*?error sending request"): "{} can't be reached",
+}
+TECHNICAL = re.compile(r"Debug source:.*|, /\S+\.rs:\d+:\d+", re.DOTALL)
 
 
 @contextmanager
@@ -66,19 +77,17 @@ def failure(url: str, doing: str, error: Exception, *, writing: bool) -> StoreEr
             "or the folder's permissions."
         )
     return StoreUnavailable(
-        f"The store {url} failed at {doing} ({first}). Check that it is up and that PERENNIAL_STORE names it."
+        f"The store {url} failed at {doing} ({first}). Check that it is up and that PERENNIAL_STORE names it, "
+        "AWS_ENDPOINT_URL too where it is a bucket."
     )
 
 
 def _reason(error: Exception) -> str:
-    """Return the server's own words where it answered in S3's XML, else what the client says before it gets technical."""
-    answer = ANSWER.search(str(error))
-    if answer:
-        return "{} answers {}: {}".format(*answer.groups()).rstrip(".")
-    return " ".join(str(error).split("Debug source:")[0].split())[:300]
-
-
-AWAY = ("error sending request", "connection refused", "timed out", "dns error", "tcp connect", "client error")
+    """Return who answered what where the client's words tell, else those before they get technical."""
+    for pattern, sentence in REASONS.items():
+        if told := pattern.search(str(error)):
+            return sentence.format(*told.groups())
+    return " ".join(TECHNICAL.sub("", str(error)).split())[:300]
 
 
 @contextmanager
@@ -90,7 +99,7 @@ def table_told(url: str, table: str, doing: str, *, writing: bool) -> Iterator[N
         raise
     except (OSError, ValueError, RuntimeError) as error:
         plain = str(error).lower()
-        if any(mark in plain for mark in (*FULL, *REFUSED, *AWAY, NO_BUCKET)):
+        if ANSWERED.search(plain) or any(mark in plain for mark in (*FULL, *REFUSED, *AWAY, NO_BUCKET)):
             raise failure(url, f"{doing} the table {table}", error, writing=writing) from error
         raise CatalogError(
             f"The table {table} in {url} failed at {doing} it: {_reason(error)}. If its files were changed or lost, restore "
