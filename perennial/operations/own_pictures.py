@@ -7,14 +7,14 @@ from pydantic import ValidationError
 from perennial.errors import TaskError
 from perennial.rules import FolderRule
 from perennial.sources.folder import survey
-from perennial.task import BackboneSpec, FolderSource, Task, load_task, save_task
+from perennial.task import BackboneSpec, FolderSource, Task, add_classes, load_task, save_task
 
 
 def task_from_folder(name: str, folder: Path, *, network: str, weights: str, tasks: Path) -> tuple[Path, dict[str, int]]:
     """Write ``tasks/NAME.yaml`` for a folder with a subfolder of pictures for each class; return its path and the counts.
 
-    Where the task exists already and reads that folder, classes that are new are added and the rest stays as it is; where there
-    are none, the file isn't touched. An empty network or weights stand for the task's own, or for the defaults.
+    Where the task exists already and reads that folder, classes that are new are added and the rest stays as it is, comments
+    too; where there are none, the file isn't touched. An empty network or weights stand for the task's own, or for the defaults.
 
     Raises:
         TaskError: the name isn't allowed, or is taken by a task that doesn't read this folder or has another backbone.
@@ -34,8 +34,10 @@ def task_from_folder(name: str, folder: Path, *, network: str, weights: str, tas
         raise TaskError(
             f"{path} has the backbone {own.network} with the weights {own.weights}. Change them there, or choose another name."
         )
-    if (changed := _with_new_classes(task, source, tuple(counts), path)) != task:
-        save_task(changed, path)
+    if source not in task.sources:
+        raise TaskError(f"{path} exists and doesn't read {source.path}. Choose another name, or remove that file first.")
+    if added := [cls for cls in counts if cls not in task.classes]:
+        add_classes(path, added)
     return path, counts
 
 
@@ -48,12 +50,6 @@ def _new(name: str, source: FolderSource, classes: tuple[str, ...], backbone: Ba
             f"'{name}' can't be a task's {'.'.join(map(str, mistake['loc']))}: {mistake['msg'].lower()}. "
             "Names have small letters, digits and hyphens."
         ) from None
-
-
-def _with_new_classes(task: Task, source: FolderSource, classes: tuple[str, ...], path: Path) -> Task:
-    if source not in task.sources:
-        raise TaskError(f"{path} exists and doesn't read {source.path}. Choose another name, or remove that file first.")
-    return task.model_copy(update={"classes": (*task.classes, *(cls for cls in classes if cls not in task.classes))})
 
 
 def _absolute(weights: str) -> str:

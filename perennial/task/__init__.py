@@ -1,7 +1,7 @@
 """A task: one classification problem, as a YAML file says it."""
 
 from perennial.task.definition import NAME, Task
-from perennial.task.files import load_task, parse_task, save_task, task_text
+from perennial.task.files import add_classes, load_task, parse_task, save_task, task_text
 from perennial.task.parts import (
     BackboneSpec,
     EngineName,
@@ -40,6 +40,7 @@ __all__ = [
     "SourceSpec",
     "TableSource",
     "Task",
+    "add_classes",
     "load_task",
     "parse_task",
     "save_task",

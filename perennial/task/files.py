@@ -1,7 +1,9 @@
 """Task files: found by name, read with sentences about what is wrong, and written."""
 
 import difflib
+import math
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -51,14 +53,41 @@ def parse_task(text: str, where: str) -> Task:
 def save_task(task: Task, path: Path) -> None:
     """Write a task file with what differs from the defaults."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(task_text(task), encoding="utf-8")
-    partial.replace(path)
+    _write(path, task_text(task))
+
+
+def add_classes(path: Path, added: Sequence[str]) -> None:
+    """Add classes at the end of the list in a task's file; all else stays as somebody wrote it, comments too.
+
+    Raises:
+        TaskError: the list is written in a way that this can't add to; the file isn't touched.
+    """
+    text = path.read_text(encoding="utf-8")
+    task = parse_task(text, str(path))
+    document: Any = yaml.compose(text, yaml.SafeLoader)
+    listed = next(value for key, value in document.value if key.value == "classes")
+    names = [yaml.safe_dump([name], default_flow_style=True, allow_unicode=True, width=math.inf)[1:-2] for name in added]
+    at = listed.value[-1].end_mark.index
+    if listed.flow_style:
+        more = "".join(f", {name}" for name in names)
+    else:
+        at = text.find("\n", at) if "\n" in text[at:] else len(text)
+        more = "".join(f"\n{' ' * listed.start_mark.column}- {name}" for name in names)
+    changed = text[:at] + more + text[at:]
+    if parse_task(changed, str(path)) != task.model_copy(update={"classes": (*task.classes, *added)}):
+        raise TaskError(f"{path} lists its classes in a way that can't be added to. Add them there: {', '.join(names)}.")
+    _write(path, changed)
 
 
 def task_text(task: Task) -> str:
     """Return a task as YAML, with what differs from the defaults."""
     return yaml.safe_dump(task.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True)
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 def _find(name: str, folder: Path) -> Any:

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from perennial.errors import SourceError, TaskError
 from perennial.operations.own_pictures import task_from_folder
-from perennial.task import load_task
+from perennial.task import add_classes, load_task
 
 
 @pytest.fixture
@@ -40,6 +43,46 @@ def test_a_new_subfolder_is_added_and_the_rest_is_kept(flowers: Path, tmp_path: 
     task = load_task("own", tmp_path / "tasks")
     assert task.classes == ("rose", "tulip", "aster")
     assert task.gate.min_new_images == 7
+
+
+@pytest.mark.parametrize(
+    ("listed", "after"),
+    [
+        (
+            "classes:  # ours\n- rose  # red\n- tulip  # all colours\n",
+            "classes:  # ours\n- rose  # red\n- tulip  # all colours\n- aster\n",
+        ),
+        ("classes:\n    - rose\n    - 'tulip'\n\n", "classes:\n    - rose\n    - 'tulip'\n    - aster\n\n"),
+        ("classes: [rose, tulip]  # ours\n", "classes: [rose, tulip, aster]  # ours\n"),
+        ("classes: [\n  rose,\n  tulip,  # late\n]\n", "classes: [\n  rose,\n  tulip, aster,  # late\n]\n"),
+    ],
+)
+def test_a_new_subfolder_leaves_what_somebody_wrote(listed: str, after: str, flowers: Path, tmp_path: Path) -> None:
+    make(flowers, tmp_path)
+    file = tmp_path / "tasks" / "own.yaml"
+    written = file.read_text()
+    assert "classes:\n- rose\n- tulip\n" in written
+    before = "# mine\n" + written.replace("classes:\n- rose\n- tulip\n", listed)
+    file.write_text(before)
+    (flowers / "rose").rename(flowers / "aster")
+    make(flowers, tmp_path)
+    assert file.read_text() == before.replace(listed, after)
+    assert load_task("own", tmp_path / "tasks").classes == ("rose", "tulip", "aster")
+
+
+@given(
+    names=st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), min_size=3, max_size=6, unique=True),
+    width=st.integers(1, 80),
+    flow=st.booleans(),
+)
+def test_classes_of_any_name_can_be_added(
+    names: list[str], width: int, flow: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    task = {"name": "any", "classes": names[:2], "label": {"rule": "folder"}, "sources": [{"type": "folder", "path": "/p"}]}
+    file.write_text(yaml.safe_dump(task, default_flow_style=flow, allow_unicode=True, width=width, sort_keys=False))
+    add_classes(file, names[2:])
+    assert load_task(str(file)).classes == tuple(names)
 
 
 def test_where_nothing_is_new_the_file_is_not_touched_and_another_backbone_is_refused(flowers: Path, tmp_path: Path) -> None:
